@@ -18,7 +18,7 @@ from pipeline.models.vlm.base import Generation, Request, Step
 from pipeline.records import Anchor, Claim, Region, Scene, Status
 from pipeline.records.errors import GenerationError, InputError, ModelUnavailableError, StoppedError
 from pipeline.serve.problems import BusyError
-from pipeline.serve.records import Ask, JobState, Judge, MeasureDepth, Rejudge, SceneInput, Upload
+from pipeline.serve.records import Ask, Job, JobState, Judge, MeasureDepth, Rejudge, SceneInput, Upload
 from pipeline.serve.settings import Limits
 
 BOX = Region("box", (2, 2, 10, 20))
@@ -472,6 +472,20 @@ def test_stopping_finishes_what_runs_and_interrupts_what_waits() -> None:
         assert w.store.jobs[waiting.job.id].problem["status"] == 503
         with pytest.raises(BusyError, match="stopping"):
             w.submit(Ask(w.scene(), ("4?",)))
+
+
+def test_a_job_that_comes_while_the_engine_stops_is_interrupted() -> None:
+    with world() as w:
+        add_job = w.store.add_job
+
+        def stop_meanwhile(job: Job) -> None:
+            add_job(job)
+            w.engine.stop(0)
+
+        w.store.add_job = stop_meanwhile  # type: ignore[method-assign]
+        ticket = w.submit(Ask(w.scene(), ("1?",)))
+        assert ticket.job.state is JobState.INTERRUPTED
+        assert w.store.jobs[ticket.job.id].state is JobState.INTERRUPTED
 
 
 def test_stopping_interrupts_what_does_not_finish_in_time() -> None:
