@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -90,6 +90,8 @@ class Service:
         for upload in (*given.images, *given.depth):
             self.store.upload(upload)
         choices = self.choices()
+        if given.depth and "depth" not in given.options:
+            given = replace(given, options={**given.options, "depth": "file"})
         for group, name in given.options.items():
             if name not in choices.get(group, ()):
                 allowed = ", ".join(choices.get(group, ())) or "none"
