@@ -14,7 +14,7 @@ from pipeline.export.report.assets import REPORT, ensure_report_assets
 from pipeline.records.errors import ExportError
 from pipeline.serve.artefacts.download import write_download
 from pipeline.serve.artefacts.names import wanted
-from pipeline.serve.artefacts.writers import WRITERS
+from pipeline.serve.artefacts.writers import WRITERS, write_workbench
 from pipeline.serve.problems import UnknownError
 from pipeline.serve.store.store import Store
 
@@ -95,7 +95,10 @@ def _make(store: Store, result_id: str, path: Path) -> None:
             write_download(new, result, lambda part: made(store, result_id, part), _assets(store))
         else:
             with _writing:
-                WRITERS[path.name](new, result, store.scene_file(result_id))
+                if path.name == "workbench.json":
+                    write_workbench(new, result, store.scene_file(result_id), result_id)
+                else:
+                    WRITERS[path.name](new, result, store.scene_file(result_id))
         os.rename(new, path)
     except OSError as error:
         raise ExportError(f"Cannot write {path}: {error.strerror or error}.") from error

@@ -83,6 +83,14 @@ def test_results_that_never_were_or_are_gone_have_none(store: Store, name: str) 
         artefact(store, gone, name)
 
 
+def test_what_the_page_shows_is_read_from_the_scene_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    result_id = kept(store)
+    data = json.loads(artefact(store, result_id, "workbench.json").path.read_text())
+    assert data["id"] == result_id and data["frames"][0]["photo"] == f"/v1/results/{result_id}/photo-0.jpg"
+    monkeypatch.setattr(making, "write_workbench", lambda *_: pytest.fail("it was made again"))
+    artefact(store, result_id, "workbench.json")
+
+
 @pytest.mark.parametrize("kind", ["disparity_affine", "depth_affine"])
 def test_depth_without_shape_gives_no_points_but_everything_else(store: Store, kind: str) -> None:
     result_id = kept(store, kind=kind)
