@@ -24,6 +24,7 @@ class Upload:
         sha256: Of its content.
         size: In bytes.
         created_s: When it came [s since 1970].
+        owner: The client that sent it; empty if nobody's share of the store counts.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Upload:
     sha256: str
     size: int
     created_s: float
+    owner: str = ""
 
 
 @dataclass(frozen=True)

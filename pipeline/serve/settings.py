@@ -66,6 +66,7 @@ class StoreSettings:
     Args:
         folder: The folder; a restarted server finds its results there.
         size_gb: Most that it may take on disk [GB]; what is oldest goes first.
+        client_share: Share of ``size_gb`` that the uploads of one client may take; beyond it, its own oldest go first.
         result_hours: Age at which a result is deleted [h].
         upload_hours: Age at which uploaded files are deleted [h]; further questions about them are then refused, while
             their results stay.
@@ -73,6 +74,7 @@ class StoreSettings:
 
     folder: Text = "outputs/serve"
     size_gb: Positive = 10.0
+    client_share: Annotated[float, Interval(gt=0, le=1)] = 0.25
     result_hours: Positive = 720.0
     upload_hours: Positive = 24.0
 

@@ -19,7 +19,7 @@ class FakeStore:
         folder.mkdir(parents=True, exist_ok=True)
         self._count = 0
 
-    def new_upload(self) -> Any:
+    def new_upload(self, client: str = "") -> Any:
         self._count += 1
         return _Incoming(self, f"upload{self._count}")
 

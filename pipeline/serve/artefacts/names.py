@@ -49,7 +49,8 @@ ARTEFACTS: tuple[Kind, ...] = (
     Kind("points.ply", "application/octet-stream", "The point cloud, where depth has shape.", "points.ply"),
     Kind("scene.glb", "model/gltf-binary", "Points, boxes and distances, where depth has shape.", "scene.glb"),
     Kind("scene.zip", "application/zip", "Photos, depth, cameras and errors, to be read again.", "scene.zip"),
-    Kind("download.zip", "application/zip", "All of these; the report opens without a server.", "download.zip"),
+    Kind("download.zip", "application/zip", "All of the above; the report opens without a server.", "download.zip"),
+    Kind("workbench.json", "application/json", "What the page of this server shows of the result.", "workbench.json"),
 )
 """All kinds of artefacts."""
 

@@ -26,6 +26,7 @@ from pipeline.records import DepthKind, DepthMap, Result, to_json
 from pipeline.records.errors import ExportError
 from pipeline.serve.artefacts.names import REPORT_PAGE
 from pipeline.serve.problems import UnfitError
+from pipeline.serve.workbench import workbench_data
 
 _SETTINGS = FormatSettings()
 _DEPTH_PX = 800
@@ -39,6 +40,12 @@ Writer = Callable[[Path, Result, Path], None]
 def write_view(path: Path, result: Result, scene: Path) -> None:
     """Write the data of the 3D viewer."""
     data = view_data(read_scene(scene), result, _SETTINGS.view_points)
+    write_text(path, json.dumps(without_nan(data), ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+
+
+def write_workbench(path: Path, result: Result, scene: Path, result_id: str) -> None:
+    """Write what the page shows of the result; its addresses name the result's id."""
+    data = workbench_data(result, read_scene(scene), result_id)
     write_text(path, json.dumps(without_nan(data), ensure_ascii=False, allow_nan=False, separators=(",", ":")))
 
 

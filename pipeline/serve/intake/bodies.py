@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 JSON, FORM = "application/json", "multipart/form-data"
 
 
-async def read_body(request: Request, store: Store, limits: Limits) -> Form | dict[str, Any]:
+async def read_body(request: Request, store: Store, limits: Limits, client: str = "") -> Form | dict[str, Any]:
     """Read a request that may be a form with files or JSON.
 
     Args:
         request: The request, of which nothing was read.
         store: Where files go.
         limits: See ``Limits``.
+        client: Whose files they are.
 
     Returns:
         The form, whose files are in the store, or the JSON object; sources of files in it, see
@@ -39,7 +40,7 @@ async def read_body(request: Request, store: Store, limits: Limits) -> Form | di
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedError("Send the body without a content encoding.")
     if kind == FORM:
-        return await _left(read_form(request.stream(), given[0], store, limits))
+        return await _left(read_form(request.stream(), given[0], store, limits, client))
     if kind == JSON:
         return await _left(read_json(request.stream(), limits))
     raise UnsupportedError(f"Send {FORM} or {JSON}.")

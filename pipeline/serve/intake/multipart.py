@@ -40,7 +40,9 @@ class Form:
     files: Mapping[str, tuple[Upload, ...]]
 
 
-async def read_form(stream: AsyncIterator[bytes], content_type: str, store: Store, limits: Limits) -> Form:
+async def read_form(
+    stream: AsyncIterator[bytes], content_type: str, store: Store, limits: Limits, client: str = ""
+) -> Form:
     """Read a form; its files go to the store as they come, and none stays there if the form is refused.
 
     Args:
@@ -48,6 +50,7 @@ async def read_form(stream: AsyncIterator[bytes], content_type: str, store: Stor
         content_type: Header of the request.
         store: Where files go.
         limits: ``request_mb``, ``part_mb``, ``parts`` and ``send_s`` count.
+        client: Whose files they are.
 
     Raises:
         ServeError: If the form is malformed or cut off, or breaks a limit.
@@ -56,7 +59,7 @@ async def read_form(stream: AsyncIterator[bytes], content_type: str, store: Stor
     from python_multipart.multipart import MultipartParser
 
     with ExitStack() as opened:
-        parts = _Parts(store, limits, opened)
+        parts = _Parts(store, limits, opened, client)
         try:
             parser = MultipartParser(_boundary(content_type), parts.callbacks())
             await parts.feed(stream, parser)
@@ -91,8 +94,8 @@ class _Part:
 class _Parts:
     """Collects what the parser finds; its callbacks only note, and ``feed`` writes."""
 
-    def __init__(self, store: Store, limits: Limits, opened: ExitStack) -> None:
-        self._store, self._limits, self._opened = store, limits, opened
+    def __init__(self, store: Store, limits: Limits, opened: ExitStack, client: str) -> None:
+        self._store, self._limits, self._opened, self._client = store, limits, opened, client
         self._part = _Part()
         self._header, self._value = b"", b""
         self._count = 0
@@ -188,7 +191,7 @@ class _Parts:
         if headers.get(b"content-type", b"").lower().startswith(b"multipart/"):
             raise UnsupportedError("Parts of forms hold one file each.")
         if b"filename" in options:
-            incoming = self._opened.enter_context(self._store.new_upload())
+            incoming = self._opened.enter_context(self._store.new_upload(client=self._client))
             self._part.sink = Sink(incoming, options[b"filename"].decode("utf-8", "replace"), self._limits)
         else:
             self._part.text = bytearray()

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _WAYS = ("data", "url", "path")
 
 
-def read_sources(sources: Sequence[Any], store: Store, settings: ServeSettings, what: str = "image") -> list[Upload]:
+def read_sources(
+    sources: Sequence[Any], store: Store, settings: ServeSettings, what: str = "image", client: str = ""
+) -> list[Upload]:
     """Make uploads of the files that a JSON request holds or names; all of them, or none.
 
     Args:
@@ -29,6 +31,7 @@ def read_sources(sources: Sequence[Any], store: Store, settings: ServeSettings, 
         store: Where they go.
         settings: ``read_paths``, ``fetch_hosts`` and the limits ``parts`` and ``part_mb`` count.
         what: What to call a file without a name.
+        client: Whose files they are.
 
     Raises:
         ForbiddenError: If a path or an address is not allowed; nothing of it is opened or resolved.
@@ -40,7 +43,7 @@ def read_sources(sources: Sequence[Any], store: Store, settings: ServeSettings, 
         sinks = []
         for number, source in enumerate(sources, 1):
             way, given, name = _parts(source, f"{what} {number}")
-            sink = Sink(opened.enter_context(store.new_upload()), name, settings.limits)
+            sink = Sink(opened.enter_context(store.new_upload(client=client)), name, settings.limits)
             if way == "path":
                 copy_local(given, settings.read_paths, sink)
             elif way == "url" and not is_data_url(given):

@@ -15,7 +15,7 @@ from pipeline.serve.page.shell import Shell, head_of
 from pipeline.serve.page.texts import script_texts
 from pipeline.serve.page.theme import page_theme
 from pipeline.serve.settings import ServeSettings
-from pipeline.serve.workbench import static_file, workbench_data, workbench_words
+from pipeline.serve.workbench import static_file, workbench_words
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -42,7 +42,7 @@ def mount_page(app: FastAPI, service: Service, settings: ServeSettings) -> None:
 
     described: dict[str, Any] = service.describe()  # type: ignore[attr-defined]
     add_examples(app)
-    _add_workbench(app, service)
+    _add_workbench(app)
     app.mount("/page", StaticFiles(directory=STATIC), name="page")
     blocks = build_page(service, described, settings.store.result_hours / 24)
     gr.mount_gradio_app(
@@ -78,17 +78,11 @@ def _address(name: str) -> str:
     return f"/page/{name}?{sha256(content).hexdigest()[:12]}"
 
 
-def _add_workbench(app: FastAPI, service: Service) -> None:
+def _add_workbench(app: FastAPI) -> None:
     from fastapi import Response
-    from fastapi.responses import JSONResponse
 
     def file(name: str) -> Response:
         found = static_file(name)
         return Response(found.content, media_type=found.media_type)
 
-    def data(id: str) -> Response:
-        store = service.store
-        return JSONResponse(workbench_data(store.result(id), store.stored_scene(id), id))
-
     app.add_api_route("/page/workbench/{name}", file, methods=["GET"], include_in_schema=False)
-    app.add_api_route("/page/results/{id}.json", data, methods=["GET"], include_in_schema=False)

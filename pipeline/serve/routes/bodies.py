@@ -55,7 +55,7 @@ async def body_of(request: Request, service: Service, settings: ServeSettings) -
     Raises:
         ServeError: If it is malformed or breaks a limit.
     """
-    found = await read_body(request, service.store, settings.limits)
+    found = await read_body(request, service.store, settings.limits, client_of(request))
     return _of_form(found, settings) if isinstance(found, Form) else Given(found)
 
 
@@ -79,7 +79,7 @@ async def uploaded(request: Request, service: Service, settings: ServeSettings) 
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise UnsupportedError(f"Send {FORM} with one file.")
-    found = await read_body(request, service.store, settings.limits)
+    found = await read_body(request, service.store, settings.limits, client_of(request))
     assert isinstance(found, Form)
     files = [upload for uploads in found.files.values() for upload in uploads]
     if len(files) != 1:
@@ -116,19 +116,21 @@ async def scene_of(given: WithScene, request: Request, service: Service, setting
     """
     if given.scene is not None:
         return given.scene
-    images = given.uploads or await kept(given.images, service, settings)
-    depth = given.depth_uploads or await kept(given.depth, service, settings, "depth file")
+    images = given.uploads or await kept(given.images, request, service, settings)
+    depth = given.depth_uploads or await kept(given.depth, request, service, settings, "depth file")
     return await add_scene(given, images, depth, request, service)
 
 
-async def kept(sources: Sequence[Any], service: Service, settings: ServeSettings, what: str = "image") -> list[str]:
+async def kept(
+    sources: Sequence[Any], request: Request, service: Service, settings: ServeSettings, what: str = "image"
+) -> list[str]:
     """Ids of the uploads that a JSON request's files become.
 
     Raises:
         ServeError: If one is malformed, not allowed, or breaks a limit.
     """
     plain = [each.model_dump(exclude_none=True) if isinstance(each, BaseModel) else each for each in sources]
-    found = await run_in_threadpool(read_sources, plain, service.store, settings, what)
+    found = await run_in_threadpool(read_sources, plain, service.store, settings, what, client_of(request))
     return [upload.id for upload in found]
 
 

@@ -88,7 +88,7 @@ async def _work(given: ChatBody, request: Request, service: Service, settings: S
     if scene is None:
         if not images:
             raise UnfitError("The conversation has no image; add one as an image_url with a data URL.")
-        uploads = await kept([{"url": url} for url in images], service, settings)
+        uploads = await kept([{"url": url} for url in images], request, service, settings)
         plain = options.model_dump(include=set(SceneOptions.model_fields), exclude_unset=True)
         scene = await add_scene(SceneOptions.model_validate(plain), uploads, [], request, service)
     return Ask(scene, (question,), regions, options.hints, options.language)

@@ -22,7 +22,8 @@ router = APIRouter(tags=["jobs"])
 
 JobId = Annotated[str, Path(min_length=1, max_length=100, description="Id of the job.")]
 LastEvent = Annotated[
-    int | None, Header(alias="Last-Event-ID", ge=0, le=2**53, description="Number of the last event that was received.")
+    str | None,
+    Header(alias="Last-Event-ID", pattern="^[0-9]{1,15}$", description="Number of the last event that was received."),
 ]
 
 
@@ -86,7 +87,7 @@ async def job_events(
     The kind of each event is its name, its number is its id, and its data is JSON: ``EventView``. Comments keep idle
     connections open.
     """
-    async for event in service.events(job.id, last_event_id or 0):
+    async for event in service.events(job.id, int(last_event_id or 0)):
         yield ServerSentEvent(data=dict(event.data), event=event.kind, id=str(event.number))
 
 

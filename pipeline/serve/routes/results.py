@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote
 
+from anyio import AsyncFile, CancelScope, open_file
 from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
-from pipeline.serve.artefacts import REPORT_PAGE
+from pipeline.serve.artefacts import REPORT_PAGE, Artefact, made_artefact
 from pipeline.serve.artefacts import artefact as find
+from pipeline.serve.artefacts.names import wanted
+from pipeline.serve.artefacts.turns import Turns
 from pipeline.serve.problems import ServeError
+from pipeline.serve.routes.bodies import client_of
 from pipeline.serve.routes.common import Serving, answer, stored_result
 from pipeline.serve.routes.documented import RESULT, problems
+from pipeline.serve.store.entries import Kind, gone
 
 router = APIRouter(tags=["results"])
 
@@ -63,7 +72,14 @@ async def result_artefact(
 
     ``links`` of a result lists their names. Ranges are served, and whatever was fetched once may be kept for ever.
     """
-    return await run_in_threadpool(_file, service, result, artefact, request, if_none_match)
+    found = await run_in_threadpool(made_artefact, service.store, result, artefact)
+    if found is None:
+        make = partial(find, service.store, result, artefact)
+        await _turns(request).wait(client_of(request), (result, wanted(artefact).kind.part), make)
+        found = await run_in_threadpool(made_artefact, service.store, result, artefact)
+    if found is None:
+        raise gone(Kind.RESULT)
+    return await run_in_threadpool(_file, found, if_none_match)
 
 
 @router.get(
@@ -79,15 +95,27 @@ async def report(result: ResultId, service: Serving) -> RedirectResponse:
     return RedirectResponse(f"/v1/results/{quote(result)}/{REPORT_PAGE}")
 
 
-def _file(service: Serving, result_id: str, name: str, request: Request, if_none_match: str | None) -> Response:
-    made = find(service.store, result_id, name)
+def _turns(request: Request) -> Turns:
+    """Those of the app, which has one event loop."""
+    state = request.app.state
+    if not hasattr(state, "turns"):
+        state.turns = Turns()
+    found: Turns = state.turns
+    return found
+
+
+def _file(made: Artefact, if_none_match: str | None) -> Response:
+    try:
+        found = os.stat(made.path)
+    except FileNotFoundError:
+        raise gone(Kind.RESULT) from None
     shown = made.media_type.startswith(_SHOWN)
     response = _RangedFile(
         made.path,
         headers={"Cache-Control": _KEPT},
         media_type=made.media_type,
         filename=made.download_name,
-        stat_result=os.stat(made.path),
+        stat_result=found,
         content_disposition_type="inline" if shown else "attachment",
     )
     if _has(if_none_match, response.headers["ETag"]):
@@ -104,6 +132,29 @@ class RangeError(ServeError):
 class _RangedFile(FileResponse):
     """A file of which ranges are served; a range that cannot be served is a problem like any other."""
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file.
+
+        Raises:
+            GoneError: If it was deleted meanwhile.
+        """
+        # RFC 9110, 14.2: a Range of an unknown unit is ignored.
+        headers = [pair for pair in scope["headers"] if pair[0] != b"range" or _is_of_bytes(pair[1])]
+        try:
+            self._file = await open_file(self.path, "rb")
+        except FileNotFoundError:
+            raise gone(Kind.RESULT) from None
+        try:
+            await super().__call__({**scope, "headers": headers}, receive, send)
+        finally:
+            with CancelScope(shield=True):
+                await self._file.aclose()
+
+    @asynccontextmanager
+    async def _open_file(self) -> AsyncIterator[AsyncFile[bytes]]:
+        """The file as it was opened before anything was sent, since when it may have been deleted."""
+        yield self._file
+
     @classmethod
     def _parse_range_header(cls, http_range: str, file_size: int) -> list[tuple[int, int]]:
         try:
@@ -111,6 +162,12 @@ class _RangedFile(FileResponse):
         except Exception as error:
             headers = {"Content-Range": f"bytes */{file_size}"}
             raise RangeError(f"The file has no such range; it has {file_size} bytes.", headers) from error
+
+
+def _is_of_bytes(http_range: bytes) -> bool:
+    """Whether a Range is of bytes, or malformed."""
+    unit, equals, _ = http_range.partition(b"=")
+    return not equals or unit.strip().lower() == b"bytes"
 
 
 def _has(if_none_match: str | None, etag: str) -> bool:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from pipeline.serve.intake.scene import check_upload
+from pipeline.serve.problems import GoneError, UnknownError
+from pipeline.serve.records import Upload
 from pipeline.serve.routes.bodies import add_scene, fields_of, uploaded
 from pipeline.serve.routes.common import Serving, Settings
 from pipeline.serve.routes.documented import OF_BODIES, body, problems, upload_body
 from pipeline.serve.schema.base import read
 from pipeline.serve.schema.scenes import SceneBody, SceneCreated, UploadView
+from pipeline.serve.service import Service
+from pipeline.serve.settings import ServeSettings
 
 router = APIRouter(tags=["scenes"])
 
@@ -29,8 +35,18 @@ async def upload(request: Request, service: Serving, settings: Settings) -> Uplo
     A file is recognised by its content, and its header is checked; the rest shows when its scene is asked about.
     """
     found = await uploaded(request, service, settings)
-    await run_in_threadpool(check_upload, found, settings.limits)
+    await run_in_threadpool(_check, found, service, settings)
     return UploadView.of(found)
+
+
+def _check(found: Upload, service: Service, settings: ServeSettings) -> None:
+    """Check an upload, which goes at once if it is refused."""
+    try:
+        check_upload(found, settings.limits)
+    except BaseException:
+        with suppress(UnknownError, GoneError):
+            service.store.discard_upload(found.id)
+        raise
 
 
 @router.post(

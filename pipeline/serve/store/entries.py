@@ -40,6 +40,7 @@ class Entry:
         job: Of results, the job.
         scene: Of results, the digest of the stored scene.
         is_open: Whether it is a job that has not ended, which stays.
+        owner: Of uploads, the client whose share they count for.
     """
 
     kind: Kind
@@ -50,6 +51,7 @@ class Entry:
     job: str | None = None
     scene: str | None = None
     is_open: bool = False
+    owner: str | None = None
 
     @property
     def on_disk(self) -> int:

@@ -15,6 +15,7 @@ from pipeline.serve.problems import UnfitError
 from pipeline.serve.records import Upload
 from pipeline.serve.store.layout import Layout, new_id
 from pipeline.serve.store.media_types import HEAD_BYTES, media_type
+from pipeline.serve.store.shares import Shares
 
 _LONGEST_NAME = 200
 
@@ -25,15 +26,20 @@ class Incoming:
     Args:
         layout: Where files lie.
         add: Adds the finished upload to the index.
+        owner: The client that sends it.
+        shares: Counts it for the client's share; None for no bounds.
     """
 
-    def __init__(self, layout: Layout, add: Callable[[Upload], None]) -> None:
+    def __init__(
+        self, layout: Layout, add: Callable[[Upload], None], owner: str = "", shares: Shares | None = None
+    ) -> None:
         self.id = new_id()
         self.size = 0
         self._path = layout.upload(self.id)
         # Named as other temporary files, which the next start removes if this process is killed.
         self._temporary = self._path.with_name(f".{self.id}.{os.getpid()}.part")
         self._add = add
+        self._owner, self._shares, self._taken = owner, shares, 0
         self._head = b""
         self._digest = hashlib.sha256()
 
@@ -53,13 +59,19 @@ class Incoming:
         """Remove what was not finished."""
         self._file.close()
         self._temporary.unlink(missing_ok=True)
+        self._give_back()
 
     def write(self, data: bytes) -> None:
         """Add bytes.
 
         Raises:
+            TooLargeError: If the file is larger than the share of a client.
+            BusyError: If all files that the client sends at the moment are.
             ExportError: If they cannot be written.
         """
+        if self._shares is not None:
+            self._shares.take(self._owner, len(data), self.size)
+            self._taken += len(data)
         with write_errors(self._temporary):
             self._file.write(data)
         if len(self._head) < HEAD_BYTES:
@@ -87,13 +99,21 @@ class Incoming:
             self._file.close()
             os.replace(self._temporary, self._path)
         kind = media_type(self._head)
-        upload = Upload(self.id, self._path, shown, kind, self._digest.hexdigest(), self.size, time.time())
+        upload = Upload(self.id, self._path, shown, kind, self._digest.hexdigest(), self.size, time.time(), self._owner)
         try:
+            if self._shares is not None:
+                self._shares.settle(self._owner)
             self._add(upload)
         except BaseException:
             self._path.unlink(missing_ok=True)
             raise
+        self._give_back()
         return upload
+
+    def _give_back(self) -> None:
+        if self._shares is not None:
+            self._shares.give_back(self._owner, self._taken)
+            self._taken = 0
 
 
 def display_name(name: str) -> str:

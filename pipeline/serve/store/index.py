@@ -15,7 +15,7 @@ from pipeline.serve.problems import UnknownError
 from pipeline.serve.store.entries import ASKED_FOR, Entry, Kind, gone
 from pipeline.serve.store.layout import in_use, is_id, unusable
 
-VERSION = 1
+VERSION = 2
 _SCHEMA = f"""
 CREATE TABLE entries (
     number INTEGER PRIMARY KEY,
@@ -29,11 +29,13 @@ CREATE TABLE entries (
     scene TEXT,
     is_open INTEGER NOT NULL DEFAULT 0,
     gone_s REAL,
+    owner TEXT,
     UNIQUE (kind, id)
 );
 CREATE INDEX by_age ON entries (gone_s, created_s, number);
 CREATE INDEX by_job ON entries (job) WHERE job IS NOT NULL;
 CREATE INDEX by_scene ON entries (scene) WHERE scene IS NOT NULL;
+CREATE INDEX by_owner ON entries (owner, created_s, number, on_disk) WHERE owner IS NOT NULL;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE usage (on_disk INTEGER NOT NULL);
 INSERT INTO usage VALUES (0);
@@ -43,7 +45,7 @@ CREATE TRIGGER other AFTER UPDATE OF on_disk ON entries
     BEGIN UPDATE usage SET on_disk = on_disk + NEW.on_disk - OLD.on_disk; END;
 PRAGMA user_version = {VERSION};
 """
-_FIELDS = ("kind", "id", "created_s", "bytes", "record", "job", "scene", "is_open")
+_FIELDS = ("kind", "id", "created_s", "bytes", "record", "job", "scene", "is_open", "owner")
 _COLUMNS = ", ".join(_FIELDS)
 
 
@@ -116,10 +118,10 @@ class Index:
         """
         with self.transaction() as connection:
             connection.executemany(
-                f"INSERT INTO entries ({_COLUMNS}, on_disk) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                f"INSERT INTO entries ({_COLUMNS}, on_disk) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (kind, id) DO UPDATE SET created_s = excluded.created_s, bytes = excluded.bytes, "
                 "record = excluded.record, job = excluded.job, scene = excluded.scene, is_open = excluded.is_open, "
-                "on_disk = excluded.on_disk, gone_s = NULL",
+                "owner = excluded.owner, on_disk = excluded.on_disk, gone_s = NULL",
                 [(*(getattr(one, name) for name in _FIELDS), one.on_disk) for one in entries],
             )
 
@@ -172,6 +174,12 @@ class Index:
         with self.lock:
             return int(self._connection.execute("SELECT on_disk FROM usage").fetchone()[0])
 
+    def total_of(self, owner: str) -> int:
+        """Bytes that the uploads of a client take on disk."""
+        with self.lock:
+            row = self._connection.execute("SELECT sum(on_disk) FROM entries WHERE owner = ?", (owner,)).fetchone()
+        return int(row[0] or 0)
+
     def remove(self, entries: Sequence[Entry], now_s: float) -> list[str]:
         """Remove entries; the ids of those that a client may ask for are remembered.
 
@@ -189,8 +197,8 @@ class Index:
             for entry in entries:
                 if entry.kind in ASKED_FOR:
                     connection.execute(
-                        "UPDATE entries SET gone_s = ?, bytes = 0, on_disk = 0, record = '', job = NULL, scene = NULL "
-                        "WHERE kind = ? AND id = ?",
+                        "UPDATE entries SET gone_s = ?, bytes = 0, on_disk = 0, record = '', job = NULL, scene = NULL, "
+                        "owner = NULL WHERE kind = ? AND id = ?",
                         (now_s, entry.kind, entry.id),
                     )
                 else:

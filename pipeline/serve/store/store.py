@@ -16,14 +16,15 @@ from pipeline.export.stored_scene import StoredScene, read_scene, write_scene
 from pipeline.records import Result, from_json
 from pipeline.records.errors import ExportError, RecordError
 from pipeline.serve.records import Job, SceneInput, Upload
-from pipeline.serve.settings import StoreSettings
+from pipeline.serve.settings import GB, StoreSettings
 from pipeline.serve.store.entries import Entry, Kind, gone
 from pipeline.serve.store.forms import job_of, job_text, record_text, result_text
 from pipeline.serve.store.incoming import Incoming
 from pipeline.serve.store.index import Index
 from pipeline.serve.store.layout import Layout, bytes_below, new_id, only_server
 from pipeline.serve.store.opening import put_in_order
-from pipeline.serve.store.sweeping import make_room, sweep
+from pipeline.serve.store.shares import Shares
+from pipeline.serve.store.sweeping import make_room, make_room_of, sweep
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Store:
     def __init__(self, settings: StoreSettings) -> None:
         self.settings = settings
         self.folder = Path(settings.folder).absolute()
+        self._shares = Shares(settings.client_share * settings.size_gb * GB, self._make_room_of)
         with ExitStack() as opened:
             self._layout = Layout(self.folder)
             opened.enter_context(only_server(self.folder))
@@ -78,14 +80,31 @@ class Store:
         """Let another server use the folder; closing twice does nothing."""
         self._opened.close()
 
-    def new_upload(self) -> Incoming:
-        """An upload to be written and finished within a ``with`` block."""
+    def new_upload(self, client: str = "") -> Incoming:
+        """An upload to be written and finished within a ``with`` block.
+
+        Args:
+            client: The client that sends it; its uploads take no more than ``client_share`` of the store, beyond which
+                the oldest of them go first. An empty one has no share of its own.
+        """
 
         def add(upload: Upload) -> None:
             about = {"name": upload.name, "media_type": upload.media_type, "sha256": upload.sha256}
-            self._add(Entry(Kind.UPLOAD, upload.id, upload.created_s, upload.size, json.dumps(about)))
+            owner = upload.owner or None
+            self._add(Entry(Kind.UPLOAD, upload.id, upload.created_s, upload.size, json.dumps(about), owner=owner))
 
-        return Incoming(self._layout, add)
+        return Incoming(self._layout, add, client, self._shares)
+
+    def discard_upload(self, upload_id: str) -> None:
+        """Delete an upload at once.
+
+        Raises:
+            UnknownError: If there never was one of that id.
+            GoneError: If it was deleted.
+            ExportError: If the index cannot be written.
+        """
+        self._index.remove([self._index.find(Kind.UPLOAD, upload_id)], time.time())
+        self._layout.upload(upload_id).unlink(missing_ok=True)
 
     def upload(self, upload_id: str) -> Upload:
         """An upload.
@@ -96,8 +115,9 @@ class Store:
         """
         entry = self._index.find(Kind.UPLOAD, upload_id)
         about = json.loads(entry.record)
+        path = self._layout.upload(entry.id)
         return Upload(
-            id=entry.id, path=self._layout.upload(entry.id), size=entry.bytes, created_s=entry.created_s, **about
+            id=entry.id, path=path, size=entry.bytes, created_s=entry.created_s, owner=entry.owner or "", **about
         )
 
     def add_scene(self, given: SceneInput) -> str:
@@ -311,6 +331,9 @@ class Store:
 
     def _make_room(self) -> None:
         make_room(self._index, self._layout, self.settings, time.time())
+
+    def _make_room_of(self, client: str, most_bytes: float) -> None:
+        make_room_of(self._index, self._layout, client, most_bytes, time.time())
 
     @contextmanager
     def _being_added(self, digest: str) -> Iterator[None]:

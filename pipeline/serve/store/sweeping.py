@@ -76,6 +76,28 @@ def make_room(index: Index, layout: Layout, settings: StoreSettings, now_s: floa
     return deleted
 
 
+def make_room_of(index: Index, layout: Layout, owner: str, most_bytes: float, now_s: float) -> int:
+    """Delete the oldest uploads of a client until all of them take no more room than this.
+
+    Returns:
+        How many were deleted.
+
+    Raises:
+        ExportError: If the index cannot be written.
+    """
+    deleted = 0
+    while index.total_of(owner) > most_bytes:
+        old = index.select(f"owner = ? ORDER BY created_s, number LIMIT {_BATCH}", owner)
+        before = deleted
+        for entry in old:
+            deleted += len(_delete(index, layout, [entry], now_s))
+            if index.total_of(owner) <= most_bytes:
+                return deleted
+        if deleted == before:
+            break
+    return deleted
+
+
 def _oldest(index: Index) -> list[Entry]:
     with index.lock:
         found = index.select(

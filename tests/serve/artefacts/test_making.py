@@ -15,7 +15,7 @@ from serve.kept import kept, numbered, opened
 
 from pipeline.records import Result, from_json
 from pipeline.records.errors import ExportError
-from pipeline.serve.artefacts import ARTEFACTS, REPORT_PAGE, artefact, making
+from pipeline.serve.artefacts import ARTEFACTS, REPORT_PAGE, artefact, made_artefact, making
 from pipeline.serve.problems import GoneError, UnfitError, UnknownError
 from pipeline.serve.store.entries import Kind
 from pipeline.serve.store.store import Store
@@ -32,7 +32,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_artefact_is_made_once_within_the_folder_of_its_result(store: Store, name: str) -> None:
     result_id = kept(store)
+    assert (made_artefact(store, result_id, name) is None) is (name not in ("result.json", "scene.zip"))
     made = artefact(store, result_id, name)
+    assert made_artefact(store, result_id, name) == made
     assert made.path.stat().st_size > 0
     assert made.download_name == f"theodolite-{result_id[:8]}-{name.replace('/', '-')}"
     assert made.path.is_relative_to(store.folder_of(result_id)) or made.path in (
@@ -81,6 +83,14 @@ def test_results_that_never_were_or_are_gone_have_none(store: Store, name: str) 
     store.sweep(time.time() + 1e9)
     with pytest.raises(GoneError):
         artefact(store, gone, name)
+
+
+def test_what_the_page_shows_is_read_from_the_scene_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    result_id = kept(store)
+    data = json.loads(artefact(store, result_id, "workbench.json").path.read_text())
+    assert data["id"] == result_id and data["frames"][0]["photo"] == f"/v1/results/{result_id}/photo-0.jpg"
+    monkeypatch.setattr(making, "write_workbench", lambda *_: pytest.fail("it was made again"))
+    artefact(store, result_id, "workbench.json")
 
 
 @pytest.mark.parametrize("kind", ["disparity_affine", "depth_affine"])

@@ -16,6 +16,7 @@ from pipeline.serve.problems import UnknownError
     [
         ("result.json", "result.json", None, "application/json"),
         ("download.zip", "download.zip", None, "application/zip"),
+        ("workbench.json", "workbench.json", None, "application/json"),
         ("scene.glb", "scene.glb", None, "model/gltf-binary"),
         ("photo-0.jpg", "photo/photo-0.jpg", 0, "image/jpeg"),
         ("depth-12.png", "depth/depth-12.png", 12, "image/png"),

@@ -36,6 +36,15 @@ def strict(text: str | bytes) -> object:
 
 
 @pytest.mark.parametrize("kind", [*KINDS, None])
+def test_what_the_page_shows_is_json_without_nan(tmp_path: Path, kind: str | None) -> None:
+    path = tmp_path / "workbench.json"
+    writers.write_workbench(path, result(), scene_file(tmp_path, stored(kind)), "abc")
+    data = strict(path.read_bytes())
+    assert isinstance(data, dict) and (data["id"], data["version"]) == ("abc", 1)
+    assert data["view"] == (None if kind is None else "/v1/results/abc/view.json")
+
+
+@pytest.mark.parametrize("kind", [*KINDS, None])
 def test_the_view_is_json_without_nan(tmp_path: Path, kind: str | None) -> None:
     writers.write_view(tmp_path / "view.json", result(), scene_file(tmp_path, stored(kind)))
     view = strict((tmp_path / "view.json").read_bytes())

@@ -29,6 +29,7 @@ from pipeline.records.message import detect_language
 from pipeline.serve.problems import GoneError, ServeError, UnknownError, problem_of
 from pipeline.serve.records import Ask, Event, Job, JobState, Judge, Rejudge, SceneInput, Work
 from pipeline.serve.settings import ServeSettings
+from pipeline.serve.workbench import workbench_data
 
 SLOW = "Take your time."
 HOSTILE = '<img src=x onerror="window.hacked=1"> **bold** [x](javascript:alert(1)) \u202etxet\u202c ' + "long" * 400
@@ -207,6 +208,8 @@ def fake_app(service: FakeService) -> Any:
         whole = stored(scene)
         if name == "view.json":
             return Response(json.dumps(view_data(whole, found, 2000)), media_type="application/json")
+        if name == "workbench.json":
+            return JSONResponse(workbench_data(found, whole, id))
         if name == "download.zip":
             return Response(b"PK\x05\x06" + bytes(18), media_type="application/zip")
         suffix = name[-4:]

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import base64
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from serve.fake_service import FakeService, png
+
+from pipeline.serve.routes import results
 
 Fake = tuple[FakeService, TestClient]
 DATA = base64.b64encode(png()).decode()
@@ -51,11 +57,58 @@ def test_artefacts_are_fetched_once_and_in_ranges(fake: Fake) -> None:
     assert part.headers["content-range"] == f"bytes 2-5/{len(whole.content)}"
 
 
-@pytest.mark.parametrize("wanted", ["bytes=99999999-", "lines=1-2", "bytes=5-2", "bytes=x"])
+@pytest.mark.parametrize("wanted", ["bytes=99999999-", "bytes=5-2", "bytes=x"])
 def test_ranges_that_cannot_be_served_are_a_problem(fake: Fake, wanted: str) -> None:
     client = fake[1]
     answer = client.get(asked(client)["links"]["overlay.jpg"], headers={"Range": wanted})
     assert (answer.status_code, answer.headers["content-type"]) == (416, "application/problem+json")
+
+
+@pytest.mark.parametrize("wanted, status", [("lines=1-2", 200), ("Bytes=2-5", 206), (None, 200)])
+def test_ranges_of_unknown_units_are_ignored(fake: Fake, wanted: str | None, status: int) -> None:
+    client = fake[1]
+    headers = {} if wanted is None else {"Range": wanted}
+    assert client.get(asked(client)["links"]["overlay.jpg"], headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("step", ["_file", "made_artefact"])
+def test_a_file_that_a_sweep_deletes_before_it_is_sent_is_gone(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    client = fake[1]
+    link = asked(client)["links"]["overlay.jpg"]
+    assert client.get(link).status_code == 200
+    original = getattr(results, step)
+
+    def swept(*given: Any) -> Any:
+        found = original(*given)
+        Path(found.path).unlink()
+        return found
+
+    monkeypatch.setattr(results, step, swept)
+    answer = client.get(link)
+    assert (answer.status_code, answer.json()["status"]) == (410, 410)
+
+
+def test_who_waits_for_many_artefacts_is_refused_and_others_go_on(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = fake[1]
+    ids = [asked(client)["id"] for _ in range(9)]
+    there = client.get(f"/v1/results/{ids[0]}/overlay.jpg")
+    opened = threading.Event()
+    monkeypatch.setattr(results, "find", lambda *_: opened.wait(20))
+    with ThreadPoolExecutor(16) as pool:
+        waiting = [pool.submit(client.get, f"/v1/results/{each}/view.json") for each in (*ids[:8], *ids[:8])]
+        deadline = time.monotonic() + 10
+        turns = client.app.state
+        while getattr(turns, "turns", None) is None or len(turns.turns._making) < 8:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        refused = client.get(f"/v1/results/{ids[8]}/view.json")
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")
+        assert client.get(f"/v1/results/{ids[0]}/overlay.jpg").content == there.content
+        assert client.get(f"/v1/results/{ids[8]}").status_code == 200
+        opened.set()
+        assert {each.result().status_code for each in waiting} == {410}, "nothing was made here"
 
 
 def test_the_shared_address_leads_to_the_report(fake: Fake) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from serve.fake_service import FakeService, png
+
+from pipeline.serve.store.entries import Kind
 
 Fake = tuple[FakeService, TestClient]
 
@@ -20,6 +23,22 @@ def test_an_upload_is_recognised_by_its_content_and_says_not_where_it_lies(fake:
     assert found.keys() == {"id", "name", "media_type", "size"}
     assert (found["name"], found["media_type"], found["size"]) == ("kitchen.txt", "image/png", len(png()))
     assert service.store.upload(found["id"]).path.read_bytes() == png()
+
+
+def test_an_upload_has_the_owner_that_the_guards_name(fake: Fake) -> None:
+    service, client = fake
+    sent = client.post("/v1/uploads", files={"file": ("a.png", png())}).json()["id"]
+    client.post("/v1/ask", json={"images": [base64.b64encode(png()).decode()], "question": "one?"})
+    owners = [service.store.upload(each).owner for each in (sent, *service.scenes[0].images)]
+    assert owners == ["testclient"] * 2
+
+
+def test_an_upload_that_is_refused_is_deleted_at_once(fake: Fake) -> None:
+    service, client = fake
+    answer = client.post("/v1/uploads", files={"file": ("a.png", png()[:40])})
+    assert answer.status_code == 422
+    assert list((service.store.folder / "uploads").iterdir()) == []
+    assert service.store._index.sizes(Kind.UPLOAD) == {}
 
 
 @pytest.mark.parametrize("files", [[], [("a", ("a.png", png())), ("b", ("b.png", png()))]])

@@ -34,7 +34,7 @@
 
   const mountBench = () => {
     const empty = page.element("div", { class: "td-empty" }, page.element("p", { text: page.say("scene_empty") }));
-    page.workbench("mount", target, { language: page.language, words: page.given.workbenchWords[page.language], address: (id) => `/page/results/${encodeURIComponent(id)}.json`, empty });
+    page.workbench("mount", target, { language: page.language, words: page.given.workbenchWords[page.language], address: (id) => `/v1/results/${encodeURIComponent(id)}/workbench.json`, empty });
   };
   page.on("language", () => {
     if (!target) return;
