@@ -63,9 +63,14 @@ def reproduce(folder: Path, item_id: str, progress: Progress) -> Comparison:
                 differences.append(f"{question}no result again: {reason}")
                 continue
             one, other = (json.loads(index.line(key)) for index in (stored, again))
-            versions |= dict.fromkeys(differing(one.pop("versions", {}), other.pop("versions", {}), "versions"))
+            versions |= dict.fromkeys(differing(_versions(one), _versions(other), "versions"))
             differences += [question + line for line in _unlike(one, other)]
     return Comparison(len(keys), tuple(differences), tuple(versions))
+
+
+def _versions(value: dict[str, Any]) -> dict[str, Any]:
+    """Take what a result was made with out of its JSON form."""
+    return {**value.pop("versions", {}), "schema": value.pop("schema_version", None)}
 
 
 def _unlike(one: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pipeline.records.depth import DepthKind, ScaleSource
 from pipeline.records.message import Language
 from pipeline.records.relations import RelationName
 
-SCHEMA_VERSION = "1.8"
+SCHEMA_VERSION = "1.9"
 
 
 class Status(StrEnum):

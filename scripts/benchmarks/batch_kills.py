@@ -173,15 +173,12 @@ def finish(process: int) -> None:
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """Results without times, failures, and the bytes of every other file."""
-    from pipeline.export.compare_results import without_timings
-
+    """Results as they stand, failures, and the bytes of every other file that has no times."""
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     found: dict[str, Any] = {
         name: path.read_bytes() for name, path in files.items() if name.startswith(("scenes/", "overlays/", "images/"))
     }
-    results = (folder / "results.jsonl").read_bytes().splitlines()
-    found["results"] = [json.dumps(without_timings(json.loads(line))) for line in results]
+    found["results"] = (folder / "results.jsonl").read_bytes().splitlines()
     found["failures"] = [
         {key: value for key, value in json.loads(line).items() if key != "command"}
         for line in (folder / "failures.jsonl").read_bytes().splitlines()
