@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -61,6 +62,16 @@ class Stages:
         if question is None:
             return "en"
         return detect_language(question) if self.query is None else self.query.language_of(question)
+
+    def versions(self) -> dict[str, str]:
+        """Versions of the program and its packages, and of the models that the stages use; answers name their own."""
+        found = versions()
+        backends = {"depth": self.depth.backend, "ocr": self.ocr.backend, "segment": self.verify.segmenter}
+        for name, backend in backends.items():
+            with suppress(TheodoliteError):  # What is missing is told where it is needed.
+                if (version := backend.version) is not None:
+                    found[name] = version
+        return found
 
     def check(self, *, asks: bool) -> None:
         """Check, before anything is computed, that every stage can work; each stage is checked once.
@@ -350,7 +361,7 @@ def result_of(asked: Asked, stages: Stages) -> Result:
         verdicts=asked.verdicts,
         regions=asked.regions,
         attempts=asked.attempts,
-        versions=versions(),
+        versions=stages.versions(),
         errors=(*problems, *(note.text(language) for note in notes), *kept),
         language=language,
     )
