@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[int | None, Any], tuple[Any, Callable[..., None]]]
 # Where and what to run; a command for one item says that itself.
-_OF_THE_RUN = frozenset({"output_dir", "resume", "limit", "shard", "only", "verbose"})
+_OF_THE_RUN = frozenset({"output_dir", "resume", "limit", "shard", "only", "verbose", "log_format"})
 
 
 def execute(

@@ -215,9 +215,11 @@ def _query(
     stage: QueryStage, group: Sequence[Asked], query: Callable[[], Sequence[Value | TheodoliteError]]
 ) -> list[Value | StageError]:
     """The model's outcome for each question; the answered ones share its time equally."""
+    if not group:
+        return []
     seconds: dict[str, float] = {}
     try:
-        with stage.lock, timed("query", seconds):
+        with stage.lock, timed("query", seconds, [asked.item_id for asked in group]):
             outcomes = query()
     except StageError as error:
         return [_of_one(error)] * len(group)
@@ -245,7 +247,7 @@ def _ask(group: list[Asked], query: QueryStage) -> None:
 def _judge(asked: Asked, answer: Answer | None, stages: Stages) -> None:
     _tell([asked], "verify")
     scene = asked.known_scene if asked.prompt is None else asked.prompt.scene
-    with timed("verify", asked.seconds):
+    with timed("verify", asked.seconds, [asked.item_id]):
         verified = stages.verify(scene, answer, stages.language(asked.question))
     asked.scene, asked.regions, asked.verdicts = verified.scene, verified.regions, verified.verdicts
 
@@ -254,7 +256,7 @@ def _judge_attempts(asked: Asked, stages: Stages) -> None:
     """Judge the answers that an earlier run replaced by asking again."""
     judged = []
     for each in asked.attempts:
-        with timed("verify", asked.seconds):
+        with timed("verify", asked.seconds, [asked.item_id]):
             verified = stages.verify(asked.known_scene, each.answer, stages.language(asked.question))
         judged.append(replace(each, verdicts=verified.verdicts, regions=verified.regions))
     asked.attempts = tuple(judged)
@@ -333,7 +335,7 @@ def exported(asked: Asked, result: Result | StageError, stages: Stages, folder: 
         return result
     if folder is not None:
         try:
-            with timed("export", asked.seconds):
+            with timed("export", asked.seconds, [asked.item_id]):
                 result = stages.export(asked.known_scene, result, folder)
         except StageError as error:
             return _of_one(error)
