@@ -18,6 +18,7 @@ from pipeline.batch.workers import WorkerPool
 from pipeline.export.files import only_writer
 from pipeline.export.jsonl import ResultWriter
 from pipeline.export.run_summary import Summary
+from pipeline.export.text import short_line
 from pipeline.ingest.item import BadItem
 from pipeline.records import Result
 from pipeline.records.settings import Count, check_value
@@ -168,11 +169,12 @@ def _write(asked: Asked, outcome: Result | StageError, writer: ResultWriter, sum
             return
         except StageError as error:
             outcome = error
+    reason = short_line(str(outcome))
     logger.info(
         "Item %s failed in stage %s: %s",
-        *(asked.item_id, outcome.stage, outcome),
+        *(asked.item_id, outcome.stage, reason),
         exc_info=outcome.cause if logger.isEnabledFor(logging.DEBUG) else None,
         extra={"item": asked.item_id, "stage": outcome.stage},
     )
-    summary.failures.append((asked.item_id, outcome.stage, str(outcome)))
-    writer.fail(asked.item_id, outcome.stage, str(outcome), plan.command(asked.item_id))
+    summary.failures.append((asked.item_id, outcome.stage, reason))
+    writer.fail(asked.item_id, outcome.stage, reason, plan.command(asked.item_id))

@@ -68,9 +68,9 @@ def _read(record_type: type[RecordType], source: str | bytes) -> RecordType:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
+        message = first["msg"].removeprefix("Value error, ").rstrip(".")
         place = f" at {where}" if where else ""
-        raise RecordError(f"Not a valid {record_type.__name__}{place}: {message}") from None
+        raise RecordError(f"Not a valid {record_type.__name__}{place}: {message}.") from None
 
 
 def json_schema() -> dict[str, Any]:

@@ -13,7 +13,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,9 @@ def silence() -> None:
         os.dup2(nowhere, number)
 
 
-def run_batch(config: Any, folder: Path, resume: bool = False, limit: int | None = None) -> int:
+def run_batch(
+    config: Any, folder: Path, resume: bool = False, limit: int | None = None, overrides: Sequence[str] = ()
+) -> int:
     """Run a batch in this process as the command line does; 1 if items failed."""
     from contextlib import nullcontext
 
@@ -160,7 +162,7 @@ def run_batch(config: Any, folder: Path, resume: bool = False, limit: int | None
 
     config = config.copy()
     config.resume, config.limit = resume, limit
-    summary = execute(config, folder, lambda *_: (nullcontext(), lambda *_: None))
+    summary = execute(config, folder, lambda *_: (nullcontext(), lambda *_: None), overrides)
     return 1 if summary.failures else 0
 
 
