@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.markup import escape
 
+from pipeline.config.logs import KEY, set_up_logging, typed_format, writes_json
 from pipeline.records.errors import ConfigError, TheodoliteError
 
 if TYPE_CHECKING:
@@ -58,7 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A console that cannot show a character shows a question mark.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    _set_up_logging(verbose)
+    stderr = sys.stderr
+    try:
+        set_up_logging(verbose, typed_format(given), errors)
+        return _command(given, verbose)
+    except ConfigError as error:
+        return _refuse(error, verbose)
+    finally:
+        sys.stderr = stderr
+
+
+def _command(given: list[str], verbose: bool) -> int:
+    """Run a command; its exit code."""
     if not given or given[0] in ("-h", "--help", "help"):
         from pipeline.console.usage import COMMANDS
 
@@ -73,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command not in _COMMANDS:
         errors.print(f"There is no command {command!r}; choose one of {', '.join(_COMMANDS)}.", markup=False)
         return 2
+    if command not in _COMPOSED:
+        rest = [argument for argument in rest if not argument.startswith(f"{KEY}=")]
     try:
         if {"-h", "--help"} & set(rest):
             from pipeline.console.usage import usage_of
@@ -95,32 +108,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(error: Exception, verbose: bool) -> int:
-    if verbose:
+    if verbose and not writes_json():
         errors.print_exception()
     known = isinstance(error, TheodoliteError)
-    return _print_error(str(error) if known else f"Unexpected {type(error).__name__}: {error}; try -v.")
+    text = str(error) if known else f"Unexpected {type(error).__name__}: {error}; try -v."
+    return _print_error(text, error if verbose else None)
 
 
-def _print_error(text: str) -> int:
+def _print_error(text: str, cause: Exception | None = None) -> int:
     from pipeline.export.text import one_line
 
-    errors.print("[red]Error:[/red] " + escape(one_line(text)))
+    if writes_json():
+        logger.error("%s", one_line(text), exc_info=cause)
+    else:
+        errors.print("[red]Error:[/red] " + escape(one_line(text)))
     return 2
-
-
-def _set_up_logging(verbose: bool) -> None:
-    handler: logging.Handler = logging.StreamHandler()
-    layout = "%(levelname)s %(message)s"
-    if errors.is_terminal:
-        handler, layout = RichHandler(console=errors, show_time=False, show_path=verbose, markup=False), "%(message)s"
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format=layout, force=True)
-    if not errors.is_terminal:
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    logging.getLogger("pipeline").setLevel(logging.DEBUG if verbose else logging.WARNING)
-    if not verbose:
-        # Their warnings concern GPU kernels and their own developers.
-        for name in ("torchao", "torch.utils._pytree"):
-            logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -236,8 +238,7 @@ def _hydra(
 
     def guarded(config: DictConfig) -> None:
         # Hydra would end the sweep and print further lines if a job raised.
-        if config.verbose:
-            _set_up_logging(verbose=True)
+        set_up_logging(logger.isEnabledFor(logging.DEBUG) or bool(config.verbose), str(config.log_format), errors)
         problem = None
         try:
             codes.append(job(config))
@@ -375,6 +376,7 @@ def _serve(arguments: Sequence[str]) -> int:
 
 
 _WITHOUT_ARGUMENTS = ("schema", "doctor")
+_COMPOSED = ("run", "verify", "eval-claims", "eval-depth", "fit", "serve")
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,
     "verify": _verify,

@@ -31,6 +31,7 @@ NAMES = (
     "input",
     "report",
     "batch",
+    "batch_bad_input",
     "batch_cache",
     "batch_kills",
     "serve",

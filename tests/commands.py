@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import jsonschema
 
-from pipeline.records import Result, from_json, json_schema
+from pipeline.export.timed_results import read_results
+from pipeline.records import Result, json_schema
 
 
 class CommandLine(Protocol):
@@ -39,7 +40,7 @@ def results_in(folder: Path) -> list[Result]:
     lines = (folder / "results.jsonl").read_bytes().splitlines()
     for line in lines:
         jsonschema.validate(json.loads(line), json_schema())
-    return [from_json(Result, line) for line in lines]
+    return list(read_results(folder / "results.jsonl"))
 
 
 def report_in(folder: Path) -> dict[str, Any]:

@@ -59,7 +59,6 @@ ELSEWHERE = {
     "serve/settings": "console/test_serve.py",
     "stages/known_truth": "synthetic/test_quickstart.py",
     "stages/outcomes": "stages/test_generations.py",
-    "stages/timing": "stages/test_compose.py",
     "synthetic/*": "synthetic/test_scenes.py",
     "verify/named_regions": "verify/test_verifier_regions.py",
     "verify/views": "verify/test_own_samples.py",

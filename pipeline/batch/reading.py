@@ -39,7 +39,7 @@ def read(unfinished: Unfinished, source: Source, stages: Stages) -> list[Asked]:
         return [Asked(item.id, failure=StageError("ingest", InputError(item.reason)))]
     seconds: dict[str, float] = {}
     try:
-        with timed("ingest", seconds):
+        with timed("ingest", seconds, [item.id]):
             scene = source.scene(item)
             check_work(scene, asks=stages.query is not None)
     except StageError as error:
@@ -100,7 +100,7 @@ def _with_depth(items: Sequence[list[Asked]], stages: Stages) -> list[Scene | St
     scenes = [questions[0].known_scene for questions in items]
     seconds: dict[str, float] = {}
     try:
-        with timed("depth", seconds):
+        with timed("depth", seconds, [scene.id for scene in scenes]):
             done = stages.depth.all(scenes)
     except StageError as error:
         if error.is_fatal:

@@ -18,6 +18,7 @@ from pipeline.batch.workers import WorkerPool
 from pipeline.export.files import only_writer
 from pipeline.export.jsonl import ResultWriter
 from pipeline.export.run_summary import Summary
+from pipeline.export.text import short_line
 from pipeline.ingest.item import BadItem
 from pipeline.records import Result
 from pipeline.records.settings import Count, check_value
@@ -157,13 +158,22 @@ def _batch_size(stages: Stages) -> int:
 def _write(asked: Asked, outcome: Result | StageError, writer: ResultWriter, summary: Summary, plan: RunPlan) -> None:
     if isinstance(outcome, Result):
         try:
-            with timed("export", {}):
+            with timed("export", {}, [asked.item_id]):
                 writer.append(outcome)
+            logger.info(
+                "Item %s has a result.", asked.item_id, extra={"item": asked.item_id, "seconds": outcome.seconds}
+            )
             summary.add(outcome)
             summary.rechecks["failed"] += asked.recheck_error is not None
             return
         except StageError as error:
             outcome = error
-    logger.debug("Item %s failed in stage %s.", asked.item_id, outcome.stage, exc_info=outcome.cause)
-    summary.failures.append((asked.item_id, outcome.stage, str(outcome)))
-    writer.fail(asked.item_id, outcome.stage, str(outcome), plan.command(asked.item_id))
+    reason = short_line(str(outcome))
+    logger.info(
+        "Item %s failed in stage %s: %s",
+        *(asked.item_id, outcome.stage, reason),
+        exc_info=outcome.cause if logger.isEnabledFor(logging.DEBUG) else None,
+        extra={"item": asked.item_id, "stage": outcome.stage},
+    )
+    summary.failures.append((asked.item_id, outcome.stage, reason))
+    writer.fail(asked.item_id, outcome.stage, reason, plan.command(asked.item_id))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +16,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.batch.local import Work
+from pipeline.config.logs import KEY as LOG_FORMAT
+from pipeline.config.logs import LogFormat, set_up_logging
 from pipeline.config.mistakes import describe
 from pipeline.config.run_file import escaped
 from pipeline.models.vlm.base import VisionLanguageModel
@@ -166,16 +169,20 @@ def work_factory(config: DictConfig) -> Callable[[], Work]:
 
 
 def _work(plain: dict[str, Any]) -> Work:
+    if parent_process() is not None:
+        set_up_logging(bool(plain.get("verbose")), str(plain.get(LOG_FORMAT, "text")))
     config = OmegaConf.create(escaped(plain))
     return Work(build_source(config), build_stages(config))
 
 
 def check_flags(config: DictConfig) -> None:
-    """Check the boolean keys of a composed configuration that belong to no object.
+    """Check the keys of a composed configuration that belong to no object.
 
     Raises:
-        SettingError: If one is neither true nor false.
+        SettingError: If one has a value that it cannot have.
     """
+    if (log_format := OmegaConf.select(config, LOG_FORMAT)) is not None:
+        check_value(LOG_FORMAT, log_format, LogFormat)
     for key in _FLAGS:
         if (flag := OmegaConf.select(config, key)) is not None:
             check_value(key, flag, bool)

@@ -27,10 +27,14 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 """Keys of the configuration by the stage whose output they change; all further keys are in ``other``."""
 # Where, when and how fast: none of it can change a result.
-_RUNNING = ("output_dir", "resume", "limit", "shard", "only", "verbose", "cache_dir", "cache_gb", "workers", "engine")
+_RUNNING = (
+    "output_dir", "resume", "limit", "shard", "only", "verbose", "log_format",
+    "cache_dir", "cache_gb", "workers", "engine",
+)  # fmt: skip
 # The groups that these places refer to hold the same keys.
 _REFERENCES = ("verify.verifier.budget.noise", "verify.verifier.weights", "verify.verifier.calibration")
-_SECRET = re.compile(r"(?i)(^|[_-])(api[_-]?keys?|authori[sz]ation|passwords?|secrets?|tokens?|bearer|cookies?)$")
+SECRET_NAME = re.compile(r"(?i)(^|[_-])(api[_-]?keys?|authori[sz]ation|passwords?|secrets?|tokens?|bearer|cookies?)$")
+"""Names of keys and variables that hold secrets."""
 _FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:")
 HIDDEN = "<hidden>"
 _MOST_SHOWN = 4
@@ -197,7 +201,7 @@ def _merged(raw: Any, value: Any) -> Any:
 
 def _is_secret(key: Any, value: Any) -> bool:
     """Whether a key names a secret; a number of tokens is none."""
-    return isinstance(value, str) and bool(_SECRET.search(str(key)))
+    return isinstance(value, str) and bool(SECRET_NAME.search(str(key)))
 
 
 def _without_secret(override: str) -> str:

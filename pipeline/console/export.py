@@ -17,11 +17,11 @@ from rich.markup import escape
 from pipeline.console.evaluation import ProgressOf
 from pipeline.export.formats import ITEM_FORMATS, RUN_FORMATS, FormatSettings, is_format, require_packages
 from pipeline.export.jsonl import RESULTS_NAME
-from pipeline.export.line_file import read_records
 from pipeline.export.points import shaped
 from pipeline.export.run_items import run_items, scene_path
 from pipeline.export.text import file_name, one_line
-from pipeline.records import Result, Scene
+from pipeline.export.timed_results import read_results
+from pipeline.records import Scene
 from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.settings import Count, Text, check_value, shown
 
@@ -185,7 +185,7 @@ def _counted(request: Request) -> _Outcome:
     """Count the results that are wanted, and refuse where nothing can be made from them."""
     outcome, items = _Outcome(), dict[str, None]()
     needs_scenes = [name for name in request.formats if name in ITEM_FORMATS or RUN_FORMATS[name].needs_scenes]
-    for result in read_records(Result, request.folder / RESULTS_NAME):
+    for result in read_results(request.folder / RESULTS_NAME):
         items[result.item_id] = None
         if request.settings.item in (None, result.item_id):
             outcome.results += 1

@@ -18,6 +18,7 @@ from pipeline.export.jsonl import FAILURES_NAME, RESULTS_NAME, failed_id
 from pipeline.export.line_file import numbered_lines
 from pipeline.export.report.assets import REPORT
 from pipeline.export.result_index import Key, ResultIndex
+from pipeline.export.timed_results import timings_path
 from pipeline.records.errors import ConfigError, ExportError, TheodoliteError
 
 
@@ -49,8 +50,12 @@ def merge(folders: Sequence[Path], target: Path) -> tuple[int, int]:
         raise ExportError(f"{target} holds results already; choose another output_dir.")
     make_folder(target)
     with only_writer(target):
+        keys = list(_in_order(origin, records[0]))
+        with replacing(timings_path(target / RESULTS_NAME)) as temporary, temporary.open("wb") as file:
+            times = (indices[origin[key]].timings_line(key) for key in keys)
+            file.writelines(line + b"\n" for line in times if line is not None)
         with replacing(target / RESULTS_NAME) as temporary, temporary.open("wb") as file:
-            for key in _in_order(origin, records[0]):
+            for key in keys:
                 line = indices[origin[key]].line(key)
                 for artefact in json.loads(line).get("artefacts", {}).values():
                     _place(folders[origin[key]], target, artefact)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from pipeline.config.logs import writes_json
+
+logger = logging.getLogger(__name__)
 _LINE_S = 60.0
 # Reading the memory of all processes takes a millisecond each.
 _MEMORY_S = 2.0
@@ -77,7 +81,12 @@ class ItemProgress:
         elif now - self._told_s >= self._line_s:
             self._told_s = now
             of = "" if self._total is None else f" of {self._total}"
-            self._console.print(f"{self._done}{of} items, {self._state(now, failures)}", markup=False)
+            line = f"{self._done}{of} items, {self._state(now, failures)}"
+            if writes_json():
+                numbers = {"done": self._done, "total": self._total, "failures": failures}
+                logger.info(line, extra=numbers)
+            else:
+                self._console.print(line, markup=False)
 
     def _state(self, now: float, failures: int) -> str:
         elapsed = now - self._started_s

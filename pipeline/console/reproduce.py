@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.logs import log_format
 from pipeline.console.retry import known_run, working_folder
 from pipeline.console.running import Progress, execute
 from pipeline.export.compare_results import differing, without_timings
@@ -50,7 +51,9 @@ def reproduce(folder: Path, item_id: str, progress: Progress) -> Comparison:
     keys = [key for key in stored if key[0] == item_id]
     if not keys:
         raise InputError(f"{folder / RESULTS_NAME} has no result of item {item_id!r}.")
-    config = record.config(resume=False, limit=None, shard=None, only=[item_id], cache_dir=None)
+    config = record.config(
+        resume=False, limit=None, shard=None, only=[item_id], cache_dir=None, log_format=log_format()
+    )
     differences: list[str] = []
     versions: dict[str, None] = {}
     with tempfile.TemporaryDirectory(prefix="theodolite-") as name, working_folder(record):
@@ -63,9 +66,14 @@ def reproduce(folder: Path, item_id: str, progress: Progress) -> Comparison:
                 differences.append(f"{question}no result again: {reason}")
                 continue
             one, other = (json.loads(index.line(key)) for index in (stored, again))
-            versions |= dict.fromkeys(differing(one.pop("versions", {}), other.pop("versions", {}), "versions"))
+            versions |= dict.fromkeys(differing(_versions(one), _versions(other), "versions"))
             differences += [question + line for line in _unlike(one, other)]
     return Comparison(len(keys), tuple(differences), tuple(versions))
+
+
+def _versions(value: dict[str, Any]) -> dict[str, Any]:
+    """Take what a result was made with out of its JSON form."""
+    return {**value.pop("versions", {}), "schema": value.pop("schema_version", None)}
 
 
 def _unlike(one: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:

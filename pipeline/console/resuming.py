@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from pipeline.config.run_file import (
 from pipeline.export.files import only_writer, remove_leftovers, replacing, write_errors
 from pipeline.export.jsonl import EARLIER_NAME, PREVIOUS_NAME, RESULTS_NAME
 from pipeline.export.result_index import ResultIndex
+from pipeline.export.timed_results import move_results, timings_path
 from pipeline.records import Result
 from pipeline.records.errors import ConfigError
 from pipeline.stages.redraw import OF_SCENES, can_redraw
@@ -99,15 +99,19 @@ def set_aside(folder: Path) -> None:
         return
     if earlier.exists():
         newer, older = ResultIndex(results), ResultIndex(earlier)
-        with replacing(earlier) as temporary, temporary.open("wb") as file:
-            for key in older:
-                file.write((newer if key in newer else older).line(key) + b"\n")
-            for key in newer:
-                if key not in older:
-                    file.write(newer.line(key) + b"\n")
+        parts = {key: newer if key in newer else older for key in (*older, *newer)}
+        times = (newer.timings_line(key) or older.timings_line(key) for key in parts)
+        _write_lines(timings_path(earlier), (line for line in times if line is not None))
+        _write_lines(earlier, (index.line(key) for key, index in parts.items()))
+        timings_path(results).unlink(missing_ok=True)
         results.unlink()
     else:
-        os.replace(results, earlier)
+        move_results(results, earlier)
+
+
+def _write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.writelines(line + b"\n" for line in lines)
 
 
 def earlier_results(folder: Path) -> ResultIndex:
@@ -135,5 +139,5 @@ def conclude(folder: Path, record: RunRecord, earlier: ResultIndex) -> None:
         )
         return
     with only_writer(folder), write_errors(folder / PREVIOUS_NAME):
-        os.replace(folder / EARLIER_NAME, folder / PREVIOUS_NAME)
+        move_results(folder / EARLIER_NAME, folder / PREVIOUS_NAME)
         write_run_file(folder, replace(record, unfinished=None))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.config.logs import log_format
 from pipeline.config.run_file import RunRecord, read_run_file
 from pipeline.console.running import Progress, execute
 from pipeline.export.jsonl import FAILURES_NAME, failed_id
@@ -40,7 +41,7 @@ def retry(folder: Path, progress: Progress) -> Summary | None:
     ids = sorted({item_id for _, line in lines if (item_id := failed_id(line)) is not None})
     if not ids:
         return None
-    config = record.config(resume=True, limit=None, shard=None, only=ids)
+    config = record.config(resume=True, limit=None, shard=None, only=ids, log_format=log_format())
     with working_folder(record):
         summary = execute(config, folder, progress, record.overrides, needs_all=False)
     failed = {item_id for item_id, _, _ in summary.failures}

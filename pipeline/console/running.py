@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -20,6 +19,7 @@ from pipeline.console.interrupts import finishing_first
 from pipeline.export.files import only_writer, write_errors
 from pipeline.export.jsonl import EARLIER_NAME, PREVIOUS_NAME, ResultWriter
 from pipeline.export.run_summary import Summary
+from pipeline.export.timed_results import move_results
 from pipeline.records.settings import Count, check_value
 from pipeline.stages.plan import RunPlan, parse_only, parse_shard
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[int | None, Any], tuple[Any, Callable[..., None]]]
 # Where and what to run; a command for one item says that itself.
-_OF_THE_RUN = frozenset({"output_dir", "resume", "limit", "shard", "only", "verbose"})
+_OF_THE_RUN = frozenset({"output_dir", "resume", "limit", "shard", "only", "verbose", "log_format"})
 
 
 def execute(
@@ -96,7 +96,7 @@ def _begin(folder: Path, record: RunRecord) -> None:
             from pipeline.console.resuming import set_aside
 
             set_aside(folder)
-            os.replace(folder / EARLIER_NAME, folder / PREVIOUS_NAME)
+            move_results(folder / EARLIER_NAME, folder / PREVIOUS_NAME)
         ResultWriter(folder).close()
         write_run_file(folder, record)
 

@@ -14,10 +14,10 @@ import numpy as np
 from pipeline.evaluate.bootstrap import bound_of, drawn_weights, interval_of, ratio, with_interval
 from pipeline.evaluate.claims.report import VERIFIER
 from pipeline.export.files import write_csv
-from pipeline.export.jsonl import FAILURES_NAME, failed_id
+from pipeline.export.jsonl import FAILURES_NAME, RESULTS_NAME, failed_id
 from pipeline.export.line_file import numbered_lines
-from pipeline.export.tables import written_results
 from pipeline.export.text import csv_text
+from pipeline.export.timed_results import read_results
 from pipeline.records import Status
 
 COMPARISON_NAME = "comparison"
@@ -109,7 +109,7 @@ def run_figures(folder: Path, draws: int = DRAWS, seed: int = 0) -> Figures:
     items: dict[str, np.ndarray] = {}
     results = claims = decided = 0
     seconds = 0.0
-    for result in written_results(folder):
+    for result in read_results(folder / RESULTS_NAME):
         results += 1
         claims += len(result.verdicts)
         decided += len(result.verdicts) - result.count(Status.UNDECIDED)

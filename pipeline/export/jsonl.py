@@ -1,4 +1,7 @@
-"""Results as JSON lines that survive a kill at any moment."""
+"""Results as JSON lines that survive a kill at any moment.
+
+Their times go to a file of their own, so that equal runs write equal results.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from typing import Any
 
 from pipeline.export.files import make_folder
 from pipeline.export.line_file import LineFile, numbered_lines
+from pipeline.export.timed_results import timings_path
 from pipeline.records import Result, to_json
 from pipeline.records.errors import ExportError
+from pipeline.records.timings import json_without_timings, timings_of
 
 logger = logging.getLogger(__name__)
 
@@ -24,14 +29,14 @@ EARLIER_NAME = "results.earlier.jsonl"
 
 
 class ResultWriter(AbstractContextManager["ResultWriter"]):
-    """Appends results and failures to ``results.jsonl`` and ``failures.jsonl`` of a folder.
+    """Appends results, their times and failures to ``results.jsonl``, ``timings.jsonl`` and ``failures.jsonl``.
 
     Each line is written at once and under a lock, so readers and other processes see only whole lines.
 
     Args:
         folder: Where to write; created if needed.
         resume: Whether to append to the files of an earlier run; otherwise these are renamed to
-            ``results.previous.jsonl`` and ``failures.previous.jsonl``. Processes that write to the same folder at the
+            ``results.previous.jsonl`` and so on. Processes that write to the same folder at the
             same time must resume. Lines that name an item but hold no whole result are taken out, with a warning; the
             file as it was stays as ``results.previous.jsonl``.
 
@@ -42,14 +47,18 @@ class ResultWriter(AbstractContextManager["ResultWriter"]):
     def __init__(self, folder: Path | str, resume: bool = False) -> None:
         self.folder = Path(folder)
         make_folder(self.folder)
-        self._results = LineFile(self.folder / RESULTS_NAME, resume)
+        results = self.folder / RESULTS_NAME
+        self._results = LineFile(results, resume)
+        self._files = [self._results]
         try:
             if resume and (stubs := self._results.drop(_is_stub)):
                 logger.warning("Taken out of %s, because they hold no whole result: %d lines.", self.path, stubs)
-            self._failures = LineFile(self.folder / FAILURES_NAME, resume)
+            for path in (timings_path(results), self.folder / FAILURES_NAME):
+                self._files.append(LineFile(path, resume))
+            _, self._timings, self._failures = self._files
             self._earlier_failures = self._failures.size if resume else 0
         except ExportError:
-            self._results.close()
+            self.close()
             raise
         self._tried: set[str] = set()
 
@@ -65,9 +74,11 @@ class ResultWriter(AbstractContextManager["ResultWriter"]):
             ExportError: If it cannot be written.
         """
         try:
-            line = to_json(result)
+            line, times = json_without_timings(result), to_json(timings_of(result))
         except ValueError as error:
             raise ExportError(f"The result of item {result.item_id} has no JSON form: {error}.") from error
+        # Times of a result that never came are read over; a result without times would have lost them.
+        self._timings.append(times)
         self._results.append(line)
         self.settle(result.item_id)
 
@@ -132,12 +143,12 @@ class ResultWriter(AbstractContextManager["ResultWriter"]):
         return finished
 
     def close(self) -> None:
-        """Close both files."""
-        self._results.close()
-        self._failures.close()
+        """Close the files."""
+        for file in self._files:
+            file.close()
 
     def __exit__(self, *_: object) -> None:
-        """Close both files."""
+        """Close the files."""
         self.close()
 
 

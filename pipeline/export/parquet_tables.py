@@ -17,6 +17,7 @@ from pipeline.export.formats import FormatSettings
 from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.export.table_columns import TABLES, Column, Kind
 from pipeline.export.tables import Row, write_tables
+from pipeline.export.timed_results import timings_path
 from pipeline.records.errors import ExportError
 
 if TYPE_CHECKING:
@@ -68,22 +69,29 @@ def are_current(path: Path, folder: Path) -> bool:
 
 
 def source_of(folder: Path, *, region_depth: bool) -> dict[str, Any]:
-    """What tables are made from: the length and the hash of the end of ``results.jsonl``, and their columns.
+    """What tables are made from: length and hash of the end of ``results.jsonl`` and of its times, and their columns.
 
     Results are only added, and those of another configuration name it in every line, so the end tells files apart.
 
     Raises:
         ExportError: If the results cannot be read.
     """
-    path = folder / RESULTS_NAME
+    results = folder / RESULTS_NAME
+    length, end = _end_of(results)
+    times = timings_path(results)
+    timings = _end_of(times) if times.is_file() else None
+    return {"bytes": length, "end": end, "timings": timings, "columns": _DIGEST, "region_depth": region_depth}
+
+
+def _end_of(path: Path) -> list[int | str]:
+    """Length of a file [bytes] and the hash of its end, as JSON gives them back."""
     try:
         with path.open("rb") as file:
             length = file.seek(0, os.SEEK_END)
             file.seek(max(0, length - _END_BYTES))
-            end = sha256(file.read(_END_BYTES)).hexdigest()
+            return [length, sha256(file.read(_END_BYTES)).hexdigest()]
     except OSError as error:
         raise ExportError(f"Cannot read {path}: {error.strerror or error}.") from error
-    return {"bytes": length, "end": end, "columns": _DIGEST, "region_depth": region_depth}
 
 
 def _sources(folder: Path) -> list[dict[str, Any]]:

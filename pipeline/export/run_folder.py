@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.export.jsonl import RESULTS_NAME
-from pipeline.export.line_file import read_records
+from pipeline.export.timed_results import read_results
 from pipeline.records import Result
 from pipeline.records.errors import InputError
 
@@ -55,7 +55,7 @@ def results_of(folder: Path) -> list[Result]:
         ExportError: If the file cannot be read.
         InputError: If it holds no result.
     """
-    results = list(read_records(Result, folder / RESULTS_NAME))
+    results = list(read_results(folder / RESULTS_NAME))
     if not results:
         raise InputError(f"The file {folder / RESULTS_NAME} holds no result; run the items again.")
     return results

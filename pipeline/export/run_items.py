@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.export.jsonl import RESULTS_NAME
-from pipeline.export.line_file import read_records
 from pipeline.export.overlay import write_image
 from pipeline.export.run_folder import file_in
 from pipeline.export.stored_scene import StoredScene, read_scene
 from pipeline.export.text import file_stem
+from pipeline.export.timed_results import read_results
 from pipeline.records import Region, Result
 from pipeline.records.errors import ExportError
 
@@ -70,7 +70,7 @@ def run_items(folder: Path, item: str | None = None) -> Iterator[RunItem]:
     """
     results = folder / RESULTS_NAME
     order: dict[Path, list[int]] = {}
-    for number, result in enumerate(read_records(Result, results)):
+    for number, result in enumerate(read_results(results)):
         path = scene_path(folder, result) if item in (None, result.item_id) else None
         if path is not None:
             order.setdefault(path, []).append(number)
@@ -78,7 +78,7 @@ def run_items(folder: Path, item: str | None = None) -> Iterator[RunItem]:
     of = {number: path for path, numbers in order.items() for number in numbers}
     held: dict[Path, list[Result]] = {}
     taken: set[str] = set()
-    for number, result in enumerate(read_records(Result, results)):
+    for number, result in enumerate(read_results(results)):
         if number not in of:
             continue
         held.setdefault(of[number], []).append(result)

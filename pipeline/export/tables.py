@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 from pipeline.export.formats import FormatSettings
 from pipeline.export.jsonl import RESULTS_NAME
-from pipeline.export.line_file import logger, numbered_lines
 from pipeline.export.regions import RegionDepth, region_depths
 from pipeline.export.run_items import scene_path
 from pipeline.export.stored_scene import read_scene
 from pipeline.export.table_columns import STAGES, TABLES, Column
-from pipeline.records import FrameSummary, Result, Status, from_json
-from pipeline.records.errors import ExportError, RecordError
+from pipeline.export.timed_results import read_results
+from pipeline.records import FrameSummary, Result, Status
+from pipeline.records.errors import ExportError
 
 Row = dict[str, Any]
 _BETWEEN = " | "
@@ -57,7 +57,7 @@ def write_tables(
         tables = {
             name: stack.enter_context(open_table(path / f"{name}{suffix}", columns)) for name, columns in TABLES.items()
         }
-        for result in written_results(folder):
+        for result in read_results(folder / RESULTS_NAME):
             if settings.item not in (None, result.item_id):
                 continue
             count += 1
@@ -68,22 +68,6 @@ def write_tables(
             for row in region_rows(result, depths):
                 tables["regions"].add(row)
     return count
-
-
-def written_results(folder: Path) -> Iterator[Result]:
-    """The results of a folder in their order, also while a run adds some; damaged lines are logged and skipped.
-
-    Raises:
-        ExportError: If the file cannot be read.
-    """
-    path = folder / RESULTS_NAME
-    for number, line in numbered_lines(path):
-        try:
-            yield from_json(Result, line)
-        except RecordError as error:
-            # A line without its end is being written, or was when the run was killed.
-            if line.endswith(b"\n"):
-                logger.warning("Line %d of %s is skipped: %s", number, path, error)
 
 
 def result_row(result: Result) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 
+_LONGEST_LINE = 600
 # Text that begins so is a formula to a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -12,6 +13,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def one_line(text: str) -> str:
     """The text on one line, without control characters."""
     return " ".join("".join(part if part.isprintable() else " " for part in text).split())
+
+
+def short_line(text: str) -> str:
+    """The text on one line; of a very long one, its beginning and its end.
+
+    >>> len(short_line("a" * 5000))
+    605
+    """
+    line = one_line(text)
+    half = _LONGEST_LINE // 2
+    return line if len(line) <= _LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"
 
 
 def file_stem(name: str, otherwise: str = "item") -> str:

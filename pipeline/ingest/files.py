@@ -73,7 +73,9 @@ def printable(name: str) -> str:
 
 def one_line(error: BaseException) -> str:
     """The text of an error on one line, without a final full stop."""
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    # Without the number of the error, and the path that the message names already.
+    text = getattr(error, "strerror", None) or str(error)
+    return " ".join(text.split()).rstrip(".") or type(error).__name__
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -95,6 +97,16 @@ def check_keys(keys: Iterable[object], known: Iterable[str], what: str, kind: st
             raise InputError(f"{what} has an unknown {kind} {key!r}; known {kind}s: {', '.join(names)}{closest}")
 
 
+def check_no_url(path: str) -> None:
+    """Check that a path is not an address.
+
+    Raises:
+        InputError: If it is one.
+    """
+    if re.match(r"[a-z][a-z0-9+.-]+://", path, re.IGNORECASE):
+        raise InputError(f"{path} is a URL; download the file and give its path.")
+
+
 def existing_path(path: str | PathLike[str]) -> Path:
     """The absolute path of an existing file or folder.
 
@@ -102,12 +114,13 @@ def existing_path(path: str | PathLike[str]) -> Path:
         InputError: If it does not exist; names the absolute path and the closest name in its folder.
     """
     text = str(path)
-    if re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE):
-        raise InputError(f"{text} is a URL; download the file and give its path.")
+    check_no_url(text)
     file = Path(text).absolute()
     try:
         if file.exists():
             return file
+        if file.is_symlink():
+            raise InputError(f"{file} is a link to nothing; make it again.")
         beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
         # Equal suffixes make unrelated names similar, so compare the stems first.
         beside = [name for name in beside if get_close_matches(file.stem, [Path(name).stem], cutoff=0.7)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.ingest.annotations import parse_claims, parse_each, parse_regions
 from pipeline.ingest.cameras import check_camera
-from pipeline.ingest.files import check_keys, is_video, may_be_recording
+from pipeline.ingest.files import check_keys, check_no_url, is_video, may_be_recording
 from pipeline.records import Anchor, Claim, DepthKind, ScaleSource
 from pipeline.records.checks import finite_tuple, member, text
 from pipeline.records.errors import InputError, RecordError
@@ -206,6 +206,7 @@ def _paths(value: Any) -> tuple[Path, ...]:
     for path in paths:
         if not isinstance(path, str | PathLike) or not str(path).strip():
             raise InputError(f"a path must be a nonempty text, not {path!r}.")
+        check_no_url(str(path))
     return tuple(Path(path) for path in paths)
 
 

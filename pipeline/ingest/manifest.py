@@ -117,7 +117,9 @@ def _parse_line(line: bytes) -> Mapping[str, Any] | InputError:
         value = json.loads(line.decode())
     except UnicodeDecodeError:
         return InputError("it is not encoded as UTF-8; save the file as UTF-8.")
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        return InputError("its lists and objects are nested too deep.")
+    except ValueError as error:
         return InputError(f"it is not JSON: {one_line(error)}.")
     if not isinstance(value, dict):
         return InputError(f"it must be an object {{...}}, not {type(value).__name__}.")

@@ -17,6 +17,17 @@ class Backend(Protocol):
         return None
 
     @property
+    def version(self) -> str | None:
+        """Name and revision of the model, or of the package that holds it, as ``NAME@REVISION``.
+
+        None without a model, and where each output names its own.
+
+        Raises:
+            TheodoliteError: If the model or package is missing.
+        """
+        return None
+
+    @property
     def loads_model(self) -> bool:
         """Whether it holds or asks a model, which belongs into one place; otherwise every worker may have its own."""
         return True

@@ -23,9 +23,14 @@ def _adapter(record_type: type[Any]) -> TypeAdapter[Any]:
     return _adapters[record_type]
 
 
-def to_json(record: Any) -> str:
-    """One line of JSON; numbers that are not finite become null, text stays readable."""
-    return _adapter(type(record)).dump_json(record).decode()
+def to_json(record: Any, leave_out: Any = None) -> str:
+    """One line of JSON; numbers that are not finite become null, text stays readable.
+
+    Args:
+        record: The record.
+        leave_out: Fields that are left out, as ``exclude`` of pydantic; None leaves none out.
+    """
+    return _adapter(type(record)).dump_json(record, exclude=leave_out).decode()
 
 
 def to_plain(record: Any) -> Any:
@@ -63,14 +68,16 @@ def _read(record_type: type[RecordType], source: str | bytes) -> RecordType:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
+        message = first["msg"].removeprefix("Value error, ").rstrip(".")
         place = f" at {where}" if where else ""
-        raise RecordError(f"Not a valid {record_type.__name__}{place}: {message}") from None
+        raise RecordError(f"Not a valid {record_type.__name__}{place}: {message}.") from None
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of one line of ``results.jsonl``."""
+    """JSON Schema (draft 2020-12) of one line of ``results.jsonl``, with or without its times."""
     schema = _adapter(Result).json_schema(mode="serialization")
+    for part, optional in ((schema, {"seconds"}), (schema["$defs"]["Answer"], {"seconds", "timings", "cached_tokens"})):
+        part["required"] = [name for name in part["required"] if name not in optional]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Theodolite result",

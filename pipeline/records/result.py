@@ -13,7 +13,7 @@ from pipeline.records.depth import DepthKind, ScaleSource
 from pipeline.records.message import Language
 from pipeline.records.relations import RelationName
 
-SCHEMA_VERSION = "1.8"
+SCHEMA_VERSION = "1.9"
 
 
 class Status(StrEnum):
@@ -266,7 +266,8 @@ class Result:
         verdicts: One per claim, in the order of the claims.
         regions: All regions the verdicts could refer to: given, the model's, and text.
         seconds: Time per stage [s].
-        versions: Versions of this package and of what it ran on.
+        versions: Versions of this package and of what it ran on, the digest of the ``configuration``, and the models of
+            ``depth``, ``ocr`` and ``segment`` as ``NAME@REVISION``; the answer names its own.
         artefacts: Paths of the files written, relative to the folder of ``results.jsonl``.
         errors: What went wrong without stopping the item.
         attempts: Earlier answers with their verdicts, where the question was asked again, the first one first.

@@ -89,17 +89,17 @@ def with_depth_and_text(
         StageError: If a stage fails; it names the stage.
     """
     stages.check(asks=asks and not is_answered)
-    with timed("depth", seconds):
+    with timed("depth", seconds, [scene.id]):
         scene = stages.depth(scene)
     return with_text(scene, stages, seconds, asks=asks)
 
 
 def with_text(scene: Scene, stages: Stages, seconds: dict[str, float], *, asks: bool) -> Scene:
     """A scene that has its depth, with text and the scale of its anchors; see ``with_depth_and_text``."""
-    with timed("ocr", seconds):
+    with timed("ocr", seconds, [scene.id]):
         scene = stages.ocr(scene)
     if asks and scene.anchors:
-        with timed("depth", seconds):
+        with timed("depth", seconds, [scene.id]):
             scene = stages.verify.anchored(scene, (*scene.regions, *scene.text_regions))
     return scene
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -61,6 +62,16 @@ class Stages:
         if question is None:
             return "en"
         return detect_language(question) if self.query is None else self.query.language_of(question)
+
+    def versions(self) -> dict[str, str]:
+        """Versions of the program and its packages, and of the models that the stages use; answers name their own."""
+        found = versions()
+        backends = {"depth": self.depth.backend, "ocr": self.ocr.backend, "segment": self.verify.segmenter}
+        for name, backend in backends.items():
+            with suppress(TheodoliteError):  # What is missing is told where it is needed.
+                if (version := backend.version) is not None:
+                    found[name] = version
+        return found
 
     def check(self, *, asks: bool) -> None:
         """Check, before anything is computed, that every stage can work; each stage is checked once.
@@ -204,9 +215,11 @@ def _query(
     stage: QueryStage, group: Sequence[Asked], query: Callable[[], Sequence[Value | TheodoliteError]]
 ) -> list[Value | StageError]:
     """The model's outcome for each question; the answered ones share its time equally."""
+    if not group:
+        return []
     seconds: dict[str, float] = {}
     try:
-        with stage.lock, timed("query", seconds):
+        with stage.lock, timed("query", seconds, [asked.item_id for asked in group]):
             outcomes = query()
     except StageError as error:
         return [_of_one(error)] * len(group)
@@ -234,7 +247,7 @@ def _ask(group: list[Asked], query: QueryStage) -> None:
 def _judge(asked: Asked, answer: Answer | None, stages: Stages) -> None:
     _tell([asked], "verify")
     scene = asked.known_scene if asked.prompt is None else asked.prompt.scene
-    with timed("verify", asked.seconds):
+    with timed("verify", asked.seconds, [asked.item_id]):
         verified = stages.verify(scene, answer, stages.language(asked.question))
     asked.scene, asked.regions, asked.verdicts = verified.scene, verified.regions, verified.verdicts
 
@@ -243,7 +256,7 @@ def _judge_attempts(asked: Asked, stages: Stages) -> None:
     """Judge the answers that an earlier run replaced by asking again."""
     judged = []
     for each in asked.attempts:
-        with timed("verify", asked.seconds):
+        with timed("verify", asked.seconds, [asked.item_id]):
             verified = stages.verify(asked.known_scene, each.answer, stages.language(asked.question))
         judged.append(replace(each, verdicts=verified.verdicts, regions=verified.regions))
     asked.attempts = tuple(judged)
@@ -322,7 +335,7 @@ def exported(asked: Asked, result: Result | StageError, stages: Stages, folder: 
         return result
     if folder is not None:
         try:
-            with timed("export", asked.seconds):
+            with timed("export", asked.seconds, [asked.item_id]):
                 result = stages.export(asked.known_scene, result, folder)
         except StageError as error:
             return _of_one(error)
@@ -350,7 +363,7 @@ def result_of(asked: Asked, stages: Stages) -> Result:
         verdicts=asked.verdicts,
         regions=asked.regions,
         attempts=asked.attempts,
-        versions=versions(),
+        versions=stages.versions(),
         errors=(*problems, *(note.text(language) for note in notes), *kept),
         language=language,
     )

@@ -13,7 +13,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,9 @@ def silence() -> None:
         os.dup2(nowhere, number)
 
 
-def run_batch(config: Any, folder: Path, resume: bool = False, limit: int | None = None) -> int:
+def run_batch(
+    config: Any, folder: Path, resume: bool = False, limit: int | None = None, overrides: Sequence[str] = ()
+) -> int:
     """Run a batch in this process as the command line does; 1 if items failed."""
     from contextlib import nullcontext
 
@@ -160,7 +162,7 @@ def run_batch(config: Any, folder: Path, resume: bool = False, limit: int | None
 
     config = config.copy()
     config.resume, config.limit = resume, limit
-    summary = execute(config, folder, lambda *_: (nullcontext(), lambda *_: None))
+    summary = execute(config, folder, lambda *_: (nullcontext(), lambda *_: None), overrides)
     return 1 if summary.failures else 0
 
 
@@ -173,15 +175,12 @@ def finish(process: int) -> None:
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """Results without times, failures, and the bytes of every other file."""
-    from pipeline.export.compare_results import without_timings
-
+    """Results as they stand, failures, and the bytes of every other file that has no times."""
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     found: dict[str, Any] = {
         name: path.read_bytes() for name, path in files.items() if name.startswith(("scenes/", "overlays/", "images/"))
     }
-    results = (folder / "results.jsonl").read_bytes().splitlines()
-    found["results"] = [json.dumps(without_timings(json.loads(line))) for line in results]
+    found["results"] = (folder / "results.jsonl").read_bytes().splitlines()
     found["failures"] = [
         {key: value for key, value in json.loads(line).items() if key != "command"}
         for line in (folder / "failures.jsonl").read_bytes().splitlines()

@@ -17,7 +17,6 @@ from stages.runs import failures_in, item, make_stages, manifest, saying
 
 from pipeline.batch.local import LocalEngine, Work
 from pipeline.batch.run import run
-from pipeline.export.compare_results import without_timings
 from pipeline.models.vlm.base import Request
 from pipeline.records.errors import ConfigError, DepthError
 from pipeline.stages.depth import DepthStage
@@ -26,7 +25,7 @@ from pipeline.stages.query import QueryStage
 
 def without_times(folder: Path) -> list[Any]:
     lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    return [without_timings(json.loads(line)) for line in lines]
+    return [json.loads(line) for line in lines]
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,9 @@ def test_a_key_belongs_to_the_stage_whose_output_it_changes(
     assert line.startswith(f"{key.replace('__', '.')}: ") and " -> " in line
 
 
-@pytest.mark.parametrize("key", ["output_dir", "resume", "limit", "shard", "only", "verbose", "cache_dir"])
+@pytest.mark.parametrize(
+    "key", ["output_dir", "resume", "limit", "shard", "only", "verbose", "log_format", "cache_dir"]
+)
 def test_where_and_how_much_is_run_changes_no_digest(base: RunRecord, key: str) -> None:
     other = changed(**{key: "2/3"})
     assert other.digest == base.digest

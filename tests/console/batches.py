@@ -16,7 +16,6 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.api import load_config
 from pipeline.config.options import groups_of
 from pipeline.console.running import execute
-from pipeline.export.compare_results import without_timings
 from pipeline.export.run_summary import Summary
 
 GROUPS = frozenset(groups_of("run"))
@@ -58,9 +57,9 @@ class Batch:
         return config
 
     def lines(self, name: str, file: str = "results.jsonl") -> list[dict[str, Any]]:
-        """What a run wrote, without times."""
+        """What a run wrote."""
         text = (self.folder / name / file).read_text(encoding="utf-8")
-        return [without_timings(json.loads(line)) for line in text.splitlines()]
+        return [json.loads(line) for line in text.splitlines()]
 
 
 def forbid_asking(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 from console.batches import LIGHT, Batch
 
 from pipeline.console.merge import merge
+from pipeline.export.timed_results import read_results
 from pipeline.records.errors import ConfigError, ExportError
 
 
@@ -43,6 +44,7 @@ def test_without_the_input_results_come_by_id(tmp_path: Path) -> None:
     merge([tmp_path / "part-2", tmp_path / "part-1"], tmp_path / "joined")
     ids = [line["item_id"] for line in batch.lines("joined")]
     assert ids == sorted(ids) and len(ids) == 6
+    assert all(result.seconds["verify"] > 0 for result in read_results(tmp_path / "joined/results.jsonl"))
 
 
 def test_files_are_copied_where_they_cannot_be_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

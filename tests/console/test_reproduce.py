@@ -21,13 +21,14 @@ def test_an_item_is_the_same_again_and_a_changed_result_names_the_field(tmp_path
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     lines[1]["verdicts"][0]["probability"] = 0.25
     lines[1]["seconds"] = {}
-    lines[0]["versions"]["numpy"] = "0.1"
+    lines[0]["versions"] |= {"numpy": "0.1", "depth": "some-model@12ab"}
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     found = reproduce(tmp_path / "out", "item-0001", quiet)
     (line,) = found.differences
     assert line.startswith("Which is on the left?: verdicts[0].probability: 0.25, 0.9")
-    (version,) = found.versions
-    assert version.startswith('versions.numpy: "0.1", ')
+    numpy, depth = found.versions
+    assert numpy.startswith('versions.numpy: "0.1", ')
+    assert depth == 'versions.depth: "some-model@12ab", "(none)"'
 
 
 def test_an_item_that_cannot_be_made_again_differs_and_says_why(tmp_path: Path) -> None:

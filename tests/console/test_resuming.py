@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from console.batches import LIGHT, Batch, forbid_asking
 
+from pipeline.export.timed_results import read_results
 from pipeline.records.errors import ConfigError
 
 STRICTER = ("verify.verifier.risk=0.2", "verify.verifier.settings.tolerance=0.3")
@@ -87,6 +88,8 @@ def test_judging_again_that_was_cut_short_goes_on_and_may_change_again(
     with caplog.at_level(logging.WARNING):
         batch.run("out", "resume=true", "verify.verifier.risk=0.1", "limit=2")
     assert "earlier results are not done yet" in caplog.text
+    files = [batch.folder / "out" / name for name in ("results.jsonl", "results.earlier.jsonl")]
+    assert all("verify" in result.seconds for file in files for result in read_results(file)), "times move along"
     batch.run("out", "resume=true", *STRICTER, "limit=1")
     batch.run("out", "resume=true", *STRICTER)
     assert batch.lines("out") == batch.lines("whole")

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from pipeline.export import csv_tables, parquet_tables
 from pipeline.export.formats import FormatSettings
 from pipeline.export.table_columns import STAGES, TABLES
-from pipeline.export.tables import written_results
+from pipeline.export.timed_results import read_results
 from pipeline.records import Claim, Region, Status, Verdict
 from pipeline.records.errors import ExportError
 
@@ -168,9 +168,9 @@ def test_a_line_that_is_still_being_written_is_left_out_without_a_warning(
     exported.run_folder(tmp_path, (scene, exported.result(scene)))
     whole = (tmp_path / "results.jsonl").read_bytes()
     (tmp_path / "results.jsonl").write_bytes(whole + whole[:100])
-    assert [result.item_id for result in written_results(tmp_path)] == ["item"] and not caplog.records
+    assert [result.item_id for result in read_results(tmp_path / "results.jsonl")] == ["item"] and not caplog.records
     (tmp_path / "results.jsonl").write_bytes(whole.rstrip())
-    assert [result.item_id for result in written_results(tmp_path)] == ["item"]
+    assert [result.item_id for result in read_results(tmp_path / "results.jsonl")] == ["item"]
     (tmp_path / "results.jsonl").write_bytes(b"{}\n" + whole)
-    assert [result.item_id for result in written_results(tmp_path)] == ["item"]
+    assert [result.item_id for result in read_results(tmp_path / "results.jsonl")] == ["item"]
     assert "Line 1" in caplog.text

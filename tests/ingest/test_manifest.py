@@ -93,7 +93,7 @@ BAD_LINES = [
     (b'{"id": "first", "frames": "y.jpg"}', "line-2", "line 1 already has the id 'first'"),
     (b'{"id": "b", "frames": "x.jpg", "qestion": "?"}', "b", "did you mean 'question'"),
     (b'{"id": "a\\nb", "frames": "x.jpg"}', "line-2", "must be one line"),
-    (b"[" * 100_000, "line-2", "not JSON"),
+    (b"[" * 100_000, "line-2", "nested too deep"),
 ]
 
 

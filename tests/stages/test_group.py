@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 import scenes
 from commands import results_in
-from stages.doubles import FailingJudge, ScriptedModel
+from stages.doubles import CountingDepth, CountingOcr, FailingJudge, ScriptedModel
 from stages.runs import failures_in, item, make_stages, manifest, saying
 
+from pipeline import __version__
 from pipeline.batch.run import run
 from pipeline.models.vlm.base import Request
 from pipeline.records import Frame, Result, Scene
-from pipeline.records.errors import ExportError, GenerationError
+from pipeline.records.errors import DependencyError, ExportError, GenerationError
 from pipeline.stages.compose import process
+from pipeline.stages.depth import DepthStage
 from pipeline.stages.export import ExportStage
 from pipeline.stages.group import MOST_FRAMES, Asked, Stages, grouped, settle
+from pipeline.stages.ocr import OcrStage
 from pipeline.stages.query import QueryStage
 from pipeline.stages.timing import StageError
 
@@ -52,6 +55,28 @@ def asked(name: str, frames: int = 1, questions: int = 1) -> list[Asked]:
 def test_a_group_ends_at_its_questions_or_its_frames(items: list[Any], batch_size: int, groups: list[str]) -> None:
     found = [" ".join(str(one.question) for one in group) for group in grouped(items, batch_size)]
     assert found == groups
+
+
+class Versioned(CountingDepth):
+    """Depth of a model with a revision."""
+
+    version = "depth-model@12ab"
+
+
+class Missing(CountingOcr):
+    """A reader whose package is gone."""
+
+    @property
+    def version(self) -> str:
+        raise DependencyError("There is no such package.")
+
+
+def test_a_result_names_the_models_of_the_stages_that_have_one(tmp_path: Path) -> None:
+    stages = make_stages(saying("Yes."), depth=DepthStage(Versioned()), ocr=OcrStage(Missing("reads")))
+    run(manifest(tmp_path, item("a", question="Is it?")), stages, tmp_path / "out")
+    (result,) = results_in(tmp_path / "out")
+    assert result.versions.keys() & {"depth", "ocr", "segment"} == {"depth"}
+    assert (result.versions["depth"], result.versions["theodolite"]) == ("depth-model@12ab", __version__)
 
 
 def test_no_item_is_read_before_the_group_before_it_is_done() -> None:

@@ -39,6 +39,7 @@ _FREE_KEYS = frozenset(
         "cache_dir",
         "cache_gb",
         "verbose",
+        "log_format",
         "limit",
         "num_workers",
         "worst",

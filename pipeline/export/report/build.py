@@ -17,15 +17,19 @@ from pipeline.export.line_file import numbered_lines
 from pipeline.export.report.index import write_index
 from pipeline.export.report.item_page import write_item_page
 from pipeline.export.report.rows import page_name
+from pipeline.export.result_index import key_of
 from pipeline.export.run_items import scene_path
 from pipeline.export.stored_scene import read_scene
 from pipeline.export.text import file_name
+from pipeline.export.timed_results import TimesInOrder
 from pipeline.records import Result, from_json
 from pipeline.records.errors import ExportError, RecordError
+from pipeline.records.timings import ResultTimings, with_timings
 
 # Pages that one process writes at a time; processes start for more than these.
 _BATCH, _FEW = 16, 32
 
+Line = tuple[bytes, ResultTimings | None]
 logger = logging.getLogger(__name__)
 
 
@@ -59,7 +63,7 @@ def write(path: Path, folder: Path, settings: FormatSettings) -> Path | None:
 
 
 def _in_processes(
-    folder: Path, first: list[list[bytes]], others: Iterator[list[bytes]], settings: FormatSettings, workers: int
+    folder: Path, first: list[list[Line]], others: Iterator[list[Line]], settings: FormatSettings, workers: int
 ) -> int:
     written = 0
     # A fresh process inherits no threads and no locks.
@@ -73,18 +77,25 @@ def _in_processes(
     return written
 
 
-def _batches(folder: Path) -> Iterator[list[bytes]]:
-    lines = (line for _, line in numbered_lines(folder / RESULTS_NAME))
+def _batches(folder: Path) -> Iterator[list[Line]]:
+    lines = _timed_lines(folder / RESULTS_NAME)
     while batch := list(islice(lines, _BATCH)):
         yield batch
 
 
-def _write_pages(folder: Path, lines: list[bytes], settings: FormatSettings) -> int:
+def _timed_lines(path: Path) -> Iterator[Line]:
+    times = TimesInOrder(path)
+    for _, line in numbered_lines(path):
+        key = key_of(line)
+        yield line, None if key is None else times.of(key)
+
+
+def _write_pages(folder: Path, lines: list[Line], settings: FormatSettings) -> int:
     """Write the pages of the results on some lines; return how many there are."""
     written = 0
-    for line in lines:
+    for line, times in lines:
         try:
-            result = from_json(Result, line)
+            result = with_timings(from_json(Result, line), times)
         except RecordError:
             continue  # The index says so.
         scene = scene_path(folder, result)

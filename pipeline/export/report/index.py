@@ -12,14 +12,14 @@ from typing import Any
 from pipeline.export.files import write_errors, write_text
 from pipeline.export.html import rendered
 from pipeline.export.jsonl import FAILURES_NAME, RESULTS_NAME
-from pipeline.export.line_file import numbered_lines, read_records
+from pipeline.export.line_file import numbered_lines
 from pipeline.export.report.assets import REPORT, write_report_assets
 from pipeline.export.report.figure_text import Say
 from pipeline.export.report.rows import Columns, Row, failure_row, row_of
 from pipeline.export.report.scripts import script_value
 from pipeline.export.run_summary import Summary
+from pipeline.export.timed_results import read_results
 from pipeline.models.hub import ships
-from pipeline.records import Result
 from pipeline.records.message import LANGUAGES, Language, message
 
 INDEX_NAME = f"{REPORT}/index.html"
@@ -79,7 +79,7 @@ def write_index(folder: Path) -> Path | None:
     languages: Counter[Language] = Counter()
     versions: dict[str, str] = {}
     scripts = _Scripts(report / "data")
-    for result in read_records(Result, folder / RESULTS_NAME):
+    for result in read_results(folder / RESULTS_NAME):
         summary.add(result)
         # The first results with answers are kept for the terminal alone.
         summary.shown.clear()

@@ -223,6 +223,15 @@ class NetworkDepth(Backend):
             f"tiles={tiles}"
         )
 
+    @property
+    def version(self) -> str:
+        """Model and revision.
+
+        Raises:
+            ModelUnavailableError: If the model is neither on disk nor reachable.
+        """
+        return f"{self.model}@{self._location.revision}"
+
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """One depth map per frame, of the frame's size, in the same order.
 

@@ -45,11 +45,16 @@ class RapidOcr(OcrBackend):
         Raises:
             DependencyError: If the OCR package is not installed.
         """
-        try:
-            version = metadata.version("rapidocr")
-        except metadata.PackageNotFoundError:
-            raise DependencyError(_MISSING) from None
-        return f"rapidocr {version} min_score={self.min_score:g}"
+        return f"rapidocr {_installed()} min_score={self.min_score:g}"
+
+    @property
+    def version(self) -> str:
+        """Package and version, which fixes the models.
+
+        Raises:
+            DependencyError: If the OCR package is not installed.
+        """
+        return f"rapidocr@{_installed()}"
 
     def check(self) -> None:
         """See ``OcrBackend``."""
@@ -84,6 +89,13 @@ class RapidOcr(OcrBackend):
                 raise DependencyError(_MISSING) from None
             self._engine = RapidOCR(params={"Global.log_level": "error", "Global.text_score": self.min_score})
         return self._engine
+
+
+def _installed() -> str:
+    try:
+        return metadata.version("rapidocr")
+    except metadata.PackageNotFoundError:
+        raise DependencyError(_MISSING) from None
 
 
 def reading_order(lines: Iterable[Region]) -> list[Region]:

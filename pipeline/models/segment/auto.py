@@ -41,6 +41,11 @@ class AutoSegmenter(Segmenter):
         return self.chosen.identity
 
     @property
+    def version(self) -> str | None:
+        """That of the chosen segmenter."""
+        return self.chosen.version
+
+    @property
     def loads_model(self) -> bool:
         """That of the chosen segmenter."""
         return self.chosen.loads_model

@@ -125,6 +125,15 @@ class SamSegmenter(Segmenter):
             f"least_share={self.least_share:g}"
         )
 
+    @property
+    def version(self) -> str:
+        """Model and revision.
+
+        Raises:
+            ModelUnavailableError: If the model is neither on disk nor reachable.
+        """
+        return f"{self.model}@{self._location.revision}"
+
     def masks(self, frame: Frame, regions: Sequence[Region]) -> list[np.ndarray | None]:
         """One mask per region; None for boxes outside the frame, and where the mask fills too little of its box.
 

@@ -135,11 +135,11 @@ class PreparedScenes:
         try:
             flight.stages.check(asks=False)
             self._begin(key, flight, "depth")
-            with timed("depth", seconds):
+            with timed("depth", seconds, [scene.id]):
                 scene = flight.stages.depth(scene)
             if not isinstance(flight.stages.ocr.backend, NoOcr):
                 self._begin(key, flight, "ocr")
-            with timed("ocr", seconds):
+            with timed("ocr", seconds, [scene.id]):
                 scene = flight.stages.ocr(scene)
         except BaseException as error:
             self._end(key, flight, error)

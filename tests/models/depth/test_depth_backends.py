@@ -147,6 +147,9 @@ def test_the_identity_names_all_that_the_output_depends_on(checkpoints, name):
     assert case.build(folder, batch_size=4).identity in identities
     other = next(each for each in NAMES if CASES[each].backend is not case.backend)
     assert CASES[other].build(checkpoints[other]).identity not in identities
+    backend = case.build(folder)
+    name, _, revision = backend.version.rpartition("@")
+    assert name == backend.model and revision and f"revision={revision} " in backend.identity
 
 
 @every_backend

@@ -48,7 +48,7 @@ def test_a_damaged_depth_model_ends_the_command_with_one_line_and_code_2(tiny_dp
     (tmp_path / "claims.json").write_text('[{"relation": "left_of", "subject": "a", "object": "b"}]')
     Image.new("RGB", (32, 32)).save(tmp_path / "photo.png")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_set_up_logging", lambda verbose: None)  # It lasts for the whole process.
+    monkeypatch.setattr(cli, "set_up_logging", lambda *_: None)  # It lasts for the whole process.
     given = ["input=photo.png", "claims=claims.json", "depth=midas", f"depth.model={folder}", "output_dir=o"]
     assert cli.main(["verify", *given]) == 2
     written = " ".join(capfd.readouterr().err.split())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 
 import cv2
 import numpy as np
@@ -89,6 +90,7 @@ def test_no_ocr_reads_nothing():
 def test_the_identity_names_the_package_and_the_score():
     pytest.importorskip("rapidocr")
     assert RapidOcr(0.5).identity == RapidOcr(0.5).identity != RapidOcr(0.6).identity
+    assert RapidOcr().version == f"rapidocr@{metadata.version('rapidocr')}" != NoOcr().version is None
 
 
 def test_the_ocr_package_is_not_imported_before_it_is_needed(repository):

@@ -223,6 +223,7 @@ def test_the_identity_names_all_that_a_mask_depends_on(checkpoints):
     }
     assert len(identities) == 5
     assert sam(folder, batch_size=1).identity in identities
+    assert sam(folder).version.startswith(f"{folder}@") and sam(folder).version in sam(folder).identity
 
 
 @pytest.mark.parametrize(
