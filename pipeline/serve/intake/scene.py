@@ -55,6 +55,7 @@ def read_scene_input(
     Raises:
         TooLargeError: If a limit is broken; where headers tell it, before anything is decoded.
         UnsupportedError: If a file is of another kind than its place needs.
+        UnfitError: If a side of an image is too long for the other.
         InputError: If a file cannot be read, or if the files do not fit together.
     """
     limits, hidden = settings.limits, (Path(settings.store.folder),)
@@ -79,7 +80,7 @@ def check_upload(upload: Upload, limits: Limits) -> None:
     """Check a single upload by its header, so that a client hears early that it cannot be used.
 
     Raises:
-        TooLargeError, UnsupportedError, InputError: As ``read_scene_input``.
+        TooLargeError, UnsupportedError, UnfitError, InputError: As ``read_scene_input``.
     """
     name, kind = clean_name(upload.name), _kind(upload)
     with limited_pixels(limits):
