@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.models.ocr.none import NoOcr
+from pipeline.models.stopping import stoppable
 from pipeline.records import Scene
 from pipeline.records.errors import StoppedError
 from pipeline.serve.engine.threads import Threads
@@ -132,14 +133,17 @@ class PreparedScenes:
             self._modelling.submit(self._measure, key, flight, scene, seconds)
 
     def _measure(self, key: str, flight: _Flight, scene: Scene, seconds: dict[str, float]) -> None:
+        def goes_on() -> bool:
+            return bool(self._watchers(key, flight))
+
         try:
             flight.stages.check(asks=False)
             self._begin(key, flight, "depth")
-            with timed("depth", seconds):
+            with timed("depth", seconds), stoppable(goes_on):
                 scene = flight.stages.depth(scene)
             if not isinstance(flight.stages.ocr.backend, NoOcr):
                 self._begin(key, flight, "ocr")
-            with timed("ocr", seconds):
+            with timed("ocr", seconds), stoppable(goes_on):
                 scene = flight.stages.ocr(scene)
         except BaseException as error:
             self._end(key, flight, error)
@@ -152,15 +156,21 @@ class PreparedScenes:
         Raises:
             StoppedError: If nobody waits.
         """
-        with self._lock:
-            if all(watcher.is_stopped for watcher in flight.watchers):
-                # Who comes now begins anew.
-                self._forget(key, flight)
-                raise StoppedError("Nobody waits for the scene any more.")
-            flight.stage = stage
-            watchers = list(flight.watchers)
+        # Who comes meanwhile is told this stage.
+        flight.stage = stage
+        watchers = self._watchers(key, flight)
+        if not watchers:
+            raise StoppedError("Nobody waits for the scene any more.")
         for watcher in watchers:
             watcher.on_stage(stage)
+
+    def _watchers(self, key: str, flight: _Flight) -> list[Watcher]:
+        """Who waits for a scene; if nobody does, who comes later begins anew."""
+        with self._lock:
+            if all(watcher.is_stopped for watcher in flight.watchers):
+                self._forget(key, flight)
+                return []
+            return list(flight.watchers)
 
     def _end(self, key: str, flight: _Flight, outcome: Prepared | BaseException) -> None:
         with self._lock:
