@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from pipeline.records import Anchor, Claim, Region
 from pipeline.records.message import Language
@@ -61,6 +63,39 @@ class SceneInput:
 
 
 @dataclass(frozen=True)
+class RunLengths:
+    """A mask as run lengths, column by column, starting with zeros (COCO's uncompressed RLE).
+
+    Args:
+        size: Height and width [px].
+        counts: The lengths.
+    """
+
+    size: tuple[int, int]
+    counts: tuple[int, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class MaskedRegion:
+    """A region whose mask is decoded by the job that needs it, because a few bytes can be a mask of any size.
+
+    Args:
+        region: The region, without a mask.
+        mask: Its mask.
+    """
+
+    region: Region
+    mask: RunLengths
+
+    def with_mask(self, mask: np.ndarray) -> Region:
+        """The region with its mask, bool (H, W)."""
+        return replace(self.region, mask=mask)
+
+
+Regions = tuple[Region | MaskedRegion, ...]
+
+
+@dataclass(frozen=True)
 class Ask:
     """Questions about a scene.
 
@@ -75,7 +110,7 @@ class Ask:
 
     scene: str
     questions: tuple[str, ...]
-    regions: tuple[Region, ...] = ()
+    regions: Regions = ()
     hints: str | None = None
     language: Language | None = None
     after: str | None = None
@@ -94,7 +129,7 @@ class Judge:
 
     scene: str
     claims: tuple[Claim | str, ...]
-    regions: tuple[Region, ...]
+    regions: Regions
     language: Language | None = None
 
 

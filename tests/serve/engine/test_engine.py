@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 from serve.engine.fakes import eventually, frame_of, kinds, world
 from stages.doubles import ScriptedModel
@@ -18,7 +19,18 @@ from pipeline.models.vlm.base import Generation, Request, Step
 from pipeline.records import Anchor, Claim, Region, Scene, Status
 from pipeline.records.errors import GenerationError, InputError, ModelUnavailableError, StoppedError
 from pipeline.serve.problems import BusyError
-from pipeline.serve.records import Ask, Job, JobState, Judge, MeasureDepth, Rejudge, SceneInput, Upload
+from pipeline.serve.records import (
+    Ask,
+    Job,
+    JobState,
+    Judge,
+    MaskedRegion,
+    MeasureDepth,
+    Rejudge,
+    RunLengths,
+    SceneInput,
+    Upload,
+)
 from pipeline.serve.settings import Limits
 
 BOX = Region("box", (2, 2, 10, 20))
@@ -437,6 +449,26 @@ def test_a_region_outside_of_the_scene_is_the_clients_problem() -> None:
         job = w.done(w.submit(Ask(w.scene(), ("1?",), regions=(far,))))
         assert (job.state, job.problem["status"]) == (JobState.FAILED, 422)
         assert "frame 3" in job.problem["detail"]
+
+
+def test_a_mask_of_another_size_than_its_image_is_the_clients_problem() -> None:
+    with world() as w:
+        cup = MaskedRegion(CUP, RunLengths((14_000, 14_000), (0, 14_000**2)))
+        job = w.done(ticket := w.submit(Ask(w.scene(), ("1?",), regions=(cup,))))
+        assert (job.state, job.problem["status"]) == (JobState.FAILED, 422)
+        assert "is 14000 x 14000 pixels, but its image is 32 x 24" in job.problem["detail"]
+        assert w.store.jobs[job.id].work.regions == (cup,)  # type: ignore[union-attr]
+        eventually(lambda: ticket.job.work.regions == ())  # type: ignore[union-attr]
+
+
+def test_masks_are_decoded_for_the_job_and_not_kept_after_it() -> None:
+    with world() as w:
+        cup = MaskedRegion(CUP, RunLengths((24, 32), (24 * 20, 48, 24 * 10)))
+        job = w.done(ticket := w.submit(Judge(w.scene(), (LEFT,), (BOX, cup))))
+        (result,) = w.results(ticket)
+        assert result is not None and [region.mask is None for region in result.regions] == [True, False]
+        assert int(np.sum(result.regions[1].mask)) == 48 and ticket.job.work.regions == ()  # type: ignore[union-attr]
+        assert w.store.jobs[job.id].work.regions == (BOX, cup)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("call", ["add_result", "update_job"])
