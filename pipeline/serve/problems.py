@@ -15,6 +15,7 @@ from pipeline.records.errors import (
     ModelUnavailableError,
     RecordError,
     TheodoliteError,
+    UnaskableError,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -23,6 +24,7 @@ _BY_ERROR: tuple[tuple[type[TheodoliteError], HTTPStatus, str | None], ...] = (
     (InputError, HTTPStatus.UNPROCESSABLE_ENTITY, None),
     (RecordError, HTTPStatus.UNPROCESSABLE_ENTITY, None),
     (DepthError, HTTPStatus.UNPROCESSABLE_ENTITY, None),
+    (UnaskableError, HTTPStatus.UNPROCESSABLE_ENTITY, None),
     (GenerationError, HTTPStatus.BAD_GATEWAY, "The model could not answer; the server's log says why."),
     (ModelUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE, "A model is not available; the server's log says why."),
     (DependencyError, HTTPStatus.SERVICE_UNAVAILABLE, "The server lacks a package; its log says which."),

@@ -37,6 +37,10 @@ class Upload:
     created_s: float
 
 
+# From a telescope to a fisheye; beyond them, rays of pixels are hardly numbers any more.
+FOV_DEG = (5.0, 170.0)
+
+
 @dataclass(frozen=True)
 class SceneInput:
     """What a scene is read from.
@@ -47,7 +51,8 @@ class SceneInput:
         depth_kind: What their numbers mean, see ``conf/input/auto.yaml``.
         depth_scale: Metres or units per stored number; None as there.
         camera: fx, fy, cx, cy [px of the upright image]; None reads EXIF.
-        fov_deg: Field of view along the longer side if no camera is known [deg]; None takes the configured one.
+        fov_deg: Field of view along the longer side if no camera is known [deg]; None takes the configured one. It lies
+            within ``FOV_DEG``.
         anchors: Known lengths.
         options: Options of the groups depth, ocr and segment that differ from the configured ones.
     """

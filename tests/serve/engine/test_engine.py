@@ -17,7 +17,7 @@ from stages.doubles import ScriptedModel
 
 from pipeline.models.vlm.base import Generation, Request, Step
 from pipeline.records import Anchor, Claim, Region, Scene, Status
-from pipeline.records.errors import GenerationError, InputError, ModelUnavailableError, StoppedError
+from pipeline.records.errors import GenerationError, InputError, ModelUnavailableError, StoppedError, UnaskableError
 from pipeline.serve.problems import BusyError
 from pipeline.serve.records import (
     Ask,
@@ -209,6 +209,7 @@ def test_one_question_that_fails_does_not_fail_its_batch_mates() -> None:
         (ZeroDivisionError("a secret"), 500),
         (ModelUnavailableError("no such model at /home/secret"), 503),
         (InputError("The image is odd."), 422),
+        (UnaskableError("The prompt takes more positions than the model has."), 422),
     ],
 )
 def test_whatever_the_model_raises_is_the_problem_of_that_job_and_the_engine_lives_on(

@@ -159,6 +159,8 @@ def test_depth_is_measured(fake: Fake) -> None:
         ({"images": [DATA], "question": "one?", "colour": 1}, "at colour: There is no such field"),
         ({"images": [DATA], "question": "one?", "questions": ["two?"]}, "give question, or questions"),
         ({"images": [DATA], "scene": "x", "question": "one?"}, "exactly one of these three"),
+        ({"images": [DATA], "question": "one?", "fov_deg": 179.9999999}, "fov_deg"),
+        ({"images": [DATA], "question": "one?", "fov_deg": 4.9}, "fov_deg"),
         ({"scene": "x", "fov_deg": 60, "question": "one?"}, "fov_deg belongs to a new scene"),
         ({"images": [DATA], "question": "one?", "regions": [{"label": "mug"}]}, "give box_px, a mask, or both"),
         ({"images": [DATA], "question": "one?", "regions": [{"label": "m", "box_px": [3, 0, 0, 3]}]}, "left, top"),
