@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -127,6 +128,11 @@ def problem_of(error: BaseException) -> tuple[int, dict[str, Any], dict[str, str
             return status, problem(status, detail or str(error)), {}
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     return status, problem(status, "The server failed; its log says why."), {}
+
+
+def place_of(error: BaseException) -> str:
+    """The type of an error and the lines that raised it, for the log; its words may be those of a client."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__)[-3:]).rstrip()}"
 
 
 def problem(status: HTTPStatus, detail: str) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pipeline.models.ocr.none import NoOcr
@@ -136,7 +136,10 @@ class PreparedScenes:
         def goes_on() -> bool:
             return bool(self._watchers(key, flight))
 
+        # Stages log what they call the frames.
+        called = scene.id, [frame.name for frame in scene.frames]
         try:
+            scene = _renamed(scene, "scene", [f"image {number}" for number in range(1, len(scene.frames) + 1)])
             flight.stages.check(asks=False)
             self._begin(key, flight, "depth")
             with timed("depth", seconds), stoppable(goes_on):
@@ -148,7 +151,7 @@ class PreparedScenes:
         except BaseException as error:
             self._end(key, flight, error)
         else:
-            self._end(key, flight, Prepared(scene, seconds))
+            self._end(key, flight, Prepared(_renamed(scene, *called), seconds))
 
     def _begin(self, key: str, flight: _Flight, stage: str) -> None:
         """Tell all who wait that a stage begins.
@@ -197,6 +200,11 @@ def _passed_on(future: Future[Prepared], other: Future[Prepared]) -> None:
         other.set_exception(error)
     else:
         other.set_result(Prepared(future.result().scene))
+
+
+def _renamed(scene: Scene, id: str, names: Sequence[str]) -> Scene:
+    frames = tuple(replace(frame, name=name) for frame, name in zip(scene.frames, names, strict=True))
+    return replace(scene, id=id, frames=frames)
 
 
 def _size(scene: Scene) -> int:

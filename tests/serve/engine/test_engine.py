@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -450,6 +450,36 @@ def test_a_region_outside_of_the_scene_is_the_clients_problem() -> None:
         job = w.done(w.submit(Ask(w.scene(), ("1?",), regions=(far,))))
         assert (job.state, job.problem["status"]) == (JobState.FAILED, 422)
         assert "frame 3" in job.problem["detail"]
+
+
+def test_the_stages_and_the_log_do_not_learn_what_clients_call_their_files(caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[Request] = []
+
+    class Naming(ScriptedModel):
+        def generate(self, request: Request) -> Generation:
+            asked.append(request)
+            said = f"Nothing for {request.item_id}, photo1.png, cup: {request.question}"
+            if "bad" in request.question:
+                raise GenerationError(said)
+            if "long" in request.question:
+                raise UnaskableError(f"The prompt of {request.item_id} is too long.")
+            return super().generate(request)
+
+    def read(given: SceneInput, uploads: Mapping[str, Upload]) -> Scene:
+        return Scene("private name", (replace(frame_of("photo1"), name="private frame"),))
+
+    with world(model=Naming(lambda request: "Fine."), read=read) as w, caplog.at_level(logging.INFO):
+        scene = w.scene("photo1")
+        good, bad, long = (w.submit(Ask(scene, (f"{word}?",), (CUP,))) for word in ("good", "bad one", "long"))
+        (result,) = w.results(good)
+        assert result is not None and (result.item_id, result.frames[0].name) == ("private name", "private frame")
+        stored = w.store.results[good.job.results[0] or ""][1].scene
+        assert (stored.id, stored.frames[0].name) == ("private name", "private frame")
+        assert w.done(bad).problem["status"] == 502
+        assert w.done(long).problem["detail"] == "The prompt of private name is too long."
+    assert {request.item_id for request in asked} == {f"job-{each.job.id[:6]}" for each in (good, bad, long)}
+    assert f"failed in the stage query: Nothing for job-{bad.job.id[:6]}, …, …: … GenerationError" in caplog.text
+    assert not any(word in caplog.text for word in ("private", "photo1", "cup", "bad one"))
 
 
 def test_a_mask_of_another_size_than_its_image_is_the_clients_problem() -> None:

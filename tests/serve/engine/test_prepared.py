@@ -79,6 +79,19 @@ def test_a_scene_gets_its_depth_and_text_once(bench: Bench) -> None:
     assert (first.stages, second.stages) == (["ingest", "ingest", "depth", "ocr"], [])
 
 
+def test_depth_does_not_learn_the_names_of_frames() -> None:
+    names: list[str] = []
+
+    class Named(CountingDepth):
+        def estimate(self, frames: Any) -> Any:
+            names.extend(frame.name for frame in frames)
+            return super().estimate(frames)
+
+    found = Bench(depth=Named()).prepare("photo1-many").result(10).scene
+    assert names == [f"image {number}" for number in range(1, 9)]
+    assert (found.id, found.frames[7].name) == ("item", "photo1-many7")
+
+
 def test_all_who_come_while_it_is_prepared_wait_for_the_same(bench: Bench) -> None:
     bench.gate.clear()
     watchers = [Watching() for _ in range(5)]
