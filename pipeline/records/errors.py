@@ -58,6 +58,10 @@ class GenerationError(TheodoliteError):
     """A vision-language model could not answer."""
 
 
+class UnaskableError(GenerationError):
+    """A prompt or its images are nothing that the model can take, so the same request fails again."""
+
+
 class StoppedError(GenerationError):
     """Nobody waited for an answer any more."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ from pipeline.records.errors import (
     ModelUnavailableError,
     RecordError,
     TheodoliteError,
+    UnaskableError,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -23,6 +25,7 @@ _BY_ERROR: tuple[tuple[type[TheodoliteError], HTTPStatus, str | None], ...] = (
     (InputError, HTTPStatus.UNPROCESSABLE_ENTITY, None),
     (RecordError, HTTPStatus.UNPROCESSABLE_ENTITY, None),
     (DepthError, HTTPStatus.UNPROCESSABLE_ENTITY, None),
+    (UnaskableError, HTTPStatus.UNPROCESSABLE_ENTITY, None),
     (GenerationError, HTTPStatus.BAD_GATEWAY, "The model could not answer; the server's log says why."),
     (ModelUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE, "A model is not available; the server's log says why."),
     (DependencyError, HTTPStatus.SERVICE_UNAVAILABLE, "The server lacks a package; its log says which."),
@@ -125,6 +128,11 @@ def problem_of(error: BaseException) -> tuple[int, dict[str, Any], dict[str, str
             return status, problem(status, detail or str(error)), {}
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     return status, problem(status, "The server failed; its log says why."), {}
+
+
+def place_of(error: BaseException) -> str:
+    """The type of an error and the lines that raised it, for the log; its words may be those of a client."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__)[-3:]).rstrip()}"
 
 
 def problem(status: HTTPStatus, detail: str) -> dict[str, Any]:

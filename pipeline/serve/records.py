@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from pipeline.records import Anchor, Claim, Region
 from pipeline.records.message import Language
@@ -37,6 +39,10 @@ class Upload:
     owner: str = ""
 
 
+# From a telescope to a fisheye; beyond them, rays of pixels are hardly numbers any more.
+FOV_DEG = (5.0, 170.0)
+
+
 @dataclass(frozen=True)
 class SceneInput:
     """What a scene is read from.
@@ -47,7 +53,8 @@ class SceneInput:
         depth_kind: What their numbers mean, see ``conf/input/auto.yaml``.
         depth_scale: Metres or units per stored number; None as there.
         camera: fx, fy, cx, cy [px of the upright image]; None reads EXIF.
-        fov_deg: Field of view along the longer side if no camera is known [deg]; None takes the configured one.
+        fov_deg: Field of view along the longer side if no camera is known [deg]; None takes the configured one. It lies
+            within ``FOV_DEG``.
         anchors: Known lengths.
         options: Options of the groups depth, ocr and segment that differ from the configured ones.
     """
@@ -60,6 +67,39 @@ class SceneInput:
     fov_deg: float | None = None
     anchors: tuple[Anchor, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunLengths:
+    """A mask as run lengths, column by column, starting with zeros (COCO's uncompressed RLE).
+
+    Args:
+        size: Height and width [px].
+        counts: The lengths.
+    """
+
+    size: tuple[int, int]
+    counts: tuple[int, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class MaskedRegion:
+    """A region whose mask is decoded by the job that needs it, because a few bytes can be a mask of any size.
+
+    Args:
+        region: The region, without a mask.
+        mask: Its mask.
+    """
+
+    region: Region
+    mask: RunLengths
+
+    def with_mask(self, mask: np.ndarray) -> Region:
+        """The region with its mask, bool (H, W)."""
+        return replace(self.region, mask=mask)
+
+
+Regions = tuple[Region | MaskedRegion, ...]
 
 
 @dataclass(frozen=True)
@@ -77,7 +117,7 @@ class Ask:
 
     scene: str
     questions: tuple[str, ...]
-    regions: tuple[Region, ...] = ()
+    regions: Regions = ()
     hints: str | None = None
     language: Language | None = None
     after: str | None = None
@@ -96,7 +136,7 @@ class Judge:
 
     scene: str
     claims: tuple[Claim | str, ...]
-    regions: tuple[Region, ...]
+    regions: Regions
     language: Language | None = None
 
 

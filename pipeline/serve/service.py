@@ -14,7 +14,7 @@ from pipeline.serve.engine.engine import Engine, Reader
 from pipeline.serve.engine.plans import Planner
 from pipeline.serve.intake.scene import read_scene_input
 from pipeline.serve.problems import UnfitError
-from pipeline.serve.records import Event, Job, SceneInput, Work
+from pipeline.serve.records import FOV_DEG, Event, Job, SceneInput, Work
 from pipeline.serve.settings import ServeSettings
 from pipeline.serve.store.store import Store
 
@@ -83,10 +83,12 @@ class Service:
         Raises:
             UnknownError: If there is no upload of such an id.
             GoneError: If one of them was deleted.
-            UnfitError: If it has no image, or an option is not among the choices.
+            UnfitError: If it has no image, no camera has its field of view, or an option is not among the choices.
         """
         if not given.images:
             raise UnfitError("A scene needs at least one image.")
+        if given.fov_deg is not None and not FOV_DEG[0] <= given.fov_deg <= FOV_DEG[1]:
+            raise UnfitError(f"The field of view must lie between {FOV_DEG[0]:g} and {FOV_DEG[1]:g} degrees.")
         for upload in (*given.images, *given.depth):
             self.store.upload(upload)
         choices = self.choices()

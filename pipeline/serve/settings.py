@@ -27,6 +27,7 @@ class Limits:
         frames: Frames of a scene, those taken from a video included.
         megapixels: Pixels of one image [million].
         scene_megapixels: Pixels of all frames of a scene together [million].
+        aspect: How many times as long as the other a side of an image may be.
         video_s: Length of a video [s].
         questions: Questions of one request.
         question_chars: Length of a question or of a claim in words [characters].
@@ -46,6 +47,7 @@ class Limits:
     frames: Count = 32
     megapixels: Positive = 50.0
     scene_megapixels: Positive = 200.0
+    aspect: Positive = 50.0
     video_s: Positive = 300.0
     questions: Count = 8
     question_chars: Count = 4000

@@ -78,5 +78,5 @@ def _asked(model: VisionLanguageModel, requests: list[Request]) -> list[Outcome]
     except Exception as error:
         # Asked one by one, only the requests at fault fail.
         if len(requests) > 1:
-            logger.warning("%d requests at once failed (%r); asking one by one.", len(requests), error)
+            logger.warning("%d requests at once failed (%s); asking one by one.", len(requests), type(error).__name__)
         return [attempt(model.generate, request) for request in requests]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.models.ocr.base import OcrBackend
+from pipeline.models.stopping import check_goes_on
 from pipeline.records import Frame, Region, Scene
 from pipeline.stages.cache import StageCache
 
@@ -42,6 +43,7 @@ class OcrStage:
 
         Raises:
             DependencyError: If the OCR package is not installed.
+            StoppedError: If nobody waits for it any more; see ``stoppable``.
         """
         regions = [
             replace(region, frame=index)
@@ -51,6 +53,7 @@ class OcrStage:
         return replace(scene, text_regions=tuple(regions))
 
     def _read(self, frame: Frame, index: int) -> Sequence[Region]:
+        check_goes_on()
         identity = self.backend.identity
         if identity is None:
             return self.backend.read(frame, index)

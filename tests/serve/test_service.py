@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+import math
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -186,6 +187,8 @@ def test_depth_that_comes_with_the_image_is_used(served: Served, rendered: Rende
         ({"images": ("nothing",)}, UnknownError, "."),
         ({"options": {"depth": "midas"}}, UnfitError, "choose from nano, file"),
         ({"options": {"vlm": "openai"}}, UnfitError, "choose from none"),
+        ({"fov_deg": 170.1}, UnfitError, "between 5 and 170 degrees"),
+        ({"fov_deg": math.nan}, UnfitError, "between 5 and 170 degrees"),
     ],
 )
 def test_a_scene_that_cannot_be_is_refused_at_once(

@@ -75,7 +75,7 @@ def test_an_error_stays_with_its_request_and_is_not_kept(tmp_path: Path) -> None
 def test_a_crash_costs_only_the_request_that_it_is_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     model = ScriptedModel(echo, "scripted 1")
     outcomes = generate_all(model, StageCache(tmp_path), [request("a"), request("crash"), request("b")])
-    assert "3 requests at once failed (ZeroDivisionError('division by zero')); asking one by one." in caplog.text
+    assert "3 requests at once failed (ZeroDivisionError); asking one by one." in caplog.text
     assert said(outcomes) == ["About a", "Unexpected ZeroDivisionError: division by zero", "About b"]
     assert isinstance(outcomes[1], GenerationError) and isinstance(outcomes[1].__cause__, ZeroDivisionError)
 

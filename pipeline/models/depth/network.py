@@ -19,6 +19,7 @@ from pipeline.models.depth.tiling import TileOverlap, TileSide, Tiling, crop, me
 from pipeline.models.depth.upsampling import UpsamplingMethod, upsample
 from pipeline.models.device import DeviceName, DtypeName, choose_device, choose_dtype
 from pipeline.models.loading_errors import is_out_of_memory
+from pipeline.models.stopping import check_goes_on
 from pipeline.records import DepthKind, DepthMap, Frame, Sampling, ScaleSource
 from pipeline.records.camera import CameraSource
 from pipeline.records.errors import ConfigError, DepthError
@@ -236,6 +237,7 @@ class NetworkDepth(Backend):
         """One depth map per frame, of the frame's size, in the same order.
 
         Raises:
+            StoppedError: If nobody waits for them any more; see ``stoppable``.
             DepthError: If memory does not suffice for a single frame, or the network gives no finite value for a frame.
             ModelUnavailableError: If the model is neither on disk nor reachable.
             DependencyError: If its package is missing.
@@ -299,6 +301,7 @@ class NetworkDepth(Backend):
         for scale in self.input_scales:
             for mirrored in (False, True) if self.flip else (False,):
                 seen = [flipped(frame) for frame in frames] if mirrored else frames
+                check_goes_on()
                 prediction = network.predict(seen, scale)
                 values = self._at_frame_size(prediction, seen)
                 finest = min(finest, _sampling(prediction, size), key=lambda sampling: sampling.width_px)

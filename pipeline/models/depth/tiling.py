@@ -31,6 +31,7 @@ TileOverlap = Annotated[float, Interval(ge=0, le=0.9)]
 _BAND_SHARE = 1 / 8
 _CELLS_PER_SIDE = 16  # A tile is aligned by the means of that many cells along a side.
 _CELLS_PER_SIGMA = 4
+_THINNEST_STRIP = 16
 
 
 @checked
@@ -75,11 +76,14 @@ class Tile:
 def tiles_of(height: int, width: int, tiling: Tiling) -> list[Tile]:
     """Tiles of equal size that cover an image, evenly spread, row by row.
 
-    A tile is no larger than the image, so a small image is one tile.
+    A tile is no larger than the image, so a small image is one tile; so is a strip of an image that fills less than a
+    sixteenth of a tile's side, and would need thousands of tiles that show nothing.
 
     >>> [(tile.x, tile.y, tile.width, tile.height) for tile in tiles_of(60, 100, Tiling(64))]
     [(0, 0, 64, 60), (36, 0, 64, 60)]
     """
+    if min(height, width) * _THINNEST_STRIP < tiling.side_px:
+        return [Tile(0, 0, width, height)]
     tile_height, tile_width = min(height, tiling.side_px), min(width, tiling.side_px)
     return [
         Tile(x, y, tile_width, tile_height)

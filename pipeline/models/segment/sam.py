@@ -164,7 +164,7 @@ class SamSegmenter(Segmenter):
                 [network.decode(embedding, part).float().cpu()[0] for part in boxes.split(self.batch_size, dim=1)]
             )
         if not torch.isfinite(logits).all():
-            logger.warning("%s: %s gave masks that are not finite; set segment.dtype=float32.", frame.name, self.model)
+            logger.warning("%s gave masks that are not finite; set segment.dtype=float32.", self.model)
         # One by one, because the logits of a large frame take far more memory than its mask.
         return (network.full_size(logits[index, None], inputs) for index in range(len(boxes_px)))
 

@@ -106,6 +106,8 @@ class Asking:
                 logger.exception("A group of questions could not be counted.")
             answer(group)
             turn.end()
+            # Nothing of it is kept until the next one comes.
+            del group, question
 
     def _next(self) -> list[Question]:
         """The next group, as soon as there is one; empty at the end."""

@@ -12,16 +12,17 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline.api import Pipeline
 from pipeline.batch.verifying import judging
 from pipeline.batch.workers import WorkerPool
 from pipeline.export.stored_scene import StoredScene
 from pipeline.records import Result, Scene
+from pipeline.records.errors import TheodoliteError
 from pipeline.serve.engine.asking import Asking, Question
 from pipeline.serve.engine.lane import Lane
-from pipeline.serve.engine.outcomes import problem_of_job, result_of_plan
+from pipeline.serve.engine.outcomes import item_of, problem_of_job, result_of_plan, words_of
 from pipeline.serve.engine.plans import Plan, Stored
 from pipeline.serve.engine.prepared import Prepared, PreparedScenes, content_key
 from pipeline.serve.engine.readiness import Readiness
@@ -72,8 +73,9 @@ class Results(Jobs, Stored, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class _Course:
-    """A question on its way from its scene to its result."""
+    """A question on its way from its scene to its result; the stages know the client's name of neither."""
 
+    name: str
     ticket: Ticket
     plan: Plan
     stages: Stages
@@ -238,7 +240,7 @@ class Engine:
         try:
             step(ticket, *arguments)
         except BaseException as error:
-            found = problem_of_job(ticket.job.id, error)
+            found = self._problem(ticket, error)
             for question in range(len(ticket.job.results)):
                 ticket.fail(question, found)
 
@@ -261,8 +263,13 @@ class Engine:
         prepared = future.result()
         followers = [QuestionFollower(ticket, number) for number in range(len(plan.questions))]
         group = plan.questions_about(prepared.scene, stages, dict(prepared.seconds), followers)
+        # All share one scene, which the log may name.
+        scene = replace(group[0].known_scene, id=item_of(ticket.job.id))
+        for asked in group:
+            asked.item_id, asked.scene = scene.id, scene
         courses = [
-            _Course(ticket, plan, stages, number, asked, followers[number]) for number, asked in enumerate(group)
+            _Course(prepared.scene.id, ticket, plan, stages, number, asked, followers[number])
+            for number, asked in enumerate(group)
         ]
         if self._asking is not None and plan.asks:
             client = ticket.job.client
@@ -287,13 +294,26 @@ class Engine:
             if failure is not None:
                 raise failure
             result = result_of_plan(course.plan, asked, course.stages)
-            scene = asked.known_scene
+            errors = tuple(error.replace(asked.item_id, course.name) for error in result.errors)
+            result = replace(result, item_id=course.name, errors=errors)
+            scene = replace(asked.known_scene, id=course.name)
             stored = StoredScene(scene, depth_errors(scene, self._budget))
             found = self._store.add_result(result, stored, ticket.job.work.scene, ticket.job.id)
         except BaseException as error:
-            ticket.fail(number, problem_of_job(ticket.job.id, error))
+            ticket.fail(number, self._problem(ticket, error, course.name))
         else:
             ticket.add_result(number, found)
+
+    def _problem(self, ticket: Ticket, error: BaseException, name: str | None = None) -> dict[str, Any]:
+        """Problem details of an error; ``name`` is the client's for the scene."""
+        job = ticket.job
+        try:
+            given = self._store.scene(job.work.scene)
+            names = [self._store.upload(each).name for each in (*given.images, *given.depth)]
+        except TheodoliteError:
+            names = []
+        found = problem_of_job(job.id, error, words_of(job.work, names))
+        return found if name is None else {**found, "detail": found["detail"].replace(item_of(job.id), name)}
 
     def _ended(self, ticket: Ticket) -> None:
         job = ticket.job

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-import traceback
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 from pipeline.records import Result
 from pipeline.records.errors import TheodoliteError
 from pipeline.serve.engine.plans import Plan
-from pipeline.serve.problems import UnfitError, problem_of
+from pipeline.serve.problems import UnfitError, place_of, problem_of
+from pipeline.serve.records import Ask, Judge, MaskedRegion, Work
 from pipeline.stages.group import Asked, Stages, exported, result_of
 from pipeline.stages.timing import StageError
 
@@ -38,19 +40,45 @@ def result_of_plan(plan: Plan, asked: Asked, stages: Stages) -> Result:
     return replace(result, attempts=(*plan.earlier_attempts, *result.attempts))
 
 
-def problem_of_job(job_id: str, error: BaseException) -> dict[str, Any]:
+def item_of(job_id: str) -> str:
+    """What the stages call the scene of a job, so that no log holds the client's name for it."""
+    return f"job-{job_id[:6]}"
+
+
+def words_of(work: Work, names: Iterable[str]) -> tuple[str, ...]:
+    """What a client wrote, the longest first: questions, sentences, labels, and names of files.
+
+    Args:
+        work: The work.
+        names: Names of the files.
+    """
+    words = {part for name in names for part in (name, PurePath(name).stem)}
+    if isinstance(work, Ask):
+        words.update(work.questions)
+    if isinstance(work, Judge):
+        words.update(claim for claim in work.claims if isinstance(claim, str))
+    if isinstance(work, Ask | Judge):
+        regions = (region.region if isinstance(region, MaskedRegion) else region for region in work.regions)
+        words.update(region.label for region in regions)
+    return tuple(sorted((word for word in words if word.strip()), key=len, reverse=True))
+
+
+def problem_of_job(job_id: str, error: BaseException, words: Sequence[str] = ()) -> dict[str, Any]:
     """Problem details of an error, whose cause is logged if it is the server's fault.
 
     Args:
         job_id: The job.
         error: What a stage or the server raised.
+        words: What the client wrote, which the log leaves out.
     """
     status, details, _ = problem_of(error)
     cause = getattr(error, "cause", error)
     if status < 500:
         return details
     # Unexpected errors may repeat what a client wrote, so only the place is logged.
-    where = "".join(traceback.format_tb(cause.__traceback__)[-3:]).rstrip()
-    said = f": {cause}" if isinstance(cause, TheodoliteError) and cause.__cause__ is None else ""
-    logger.error("Job %s failed with %s%s\n%s", job_id[:6], type(cause).__name__, said, where)
+    said = str(cause) if isinstance(cause, TheodoliteError) and cause.__cause__ is None else ""
+    for word in words:
+        said = said.replace(word, "…")
+    stage = f" in the stage {error.stage}" if isinstance(error, StageError) else ""
+    logger.error("Job %s failed%s%s%s", job_id[:6], stage, f": {said} " if said else " with ", place_of(cause))
     return details

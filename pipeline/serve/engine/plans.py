@@ -10,8 +10,9 @@ from pipeline.claims.markup import shorten
 from pipeline.claims.prose import parse_prose
 from pipeline.records import Attempt, Claim, Origin, Region, Result, Scene, Status
 from pipeline.records.message import Language, Message, detect_language
+from pipeline.serve.masks import decoded
 from pipeline.serve.problems import UnfitError
-from pipeline.serve.records import Ask, Judge, MeasureDepth, Rejudge, SceneInput, Work
+from pipeline.serve.records import Ask, Judge, MaskedRegion, MeasureDepth, Regions, Rejudge, SceneInput, Work
 from pipeline.serve.settings import Limits
 from pipeline.stages.group import Asked, Follower, Stages
 
@@ -64,7 +65,7 @@ class Plan:
     questions: tuple[str | None, ...] = (None,)
     asks: bool = False
     options: Options = Options()
-    regions: tuple[Region, ...] = ()
+    regions: Regions = ()
     claims: tuple[Claim, ...] = ()
     notes: tuple[Message, ...] = ()
     earlier: Result | None = None
@@ -86,11 +87,12 @@ class Plan:
             followers: One per question.
 
         Raises:
+            UnfitError: If a mask is not of the size of its frame.
             RecordError: If a region or an anchor lies outside of the scene.
         """
         scene = replace(
             scene,
-            regions=self.regions,
+            regions=tuple(decoded(region, scene) for region in self.regions),
             claims=self.claims,
             anchors=self.given.anchors,
             notes=(*scene.notes, *self.notes),
@@ -158,7 +160,7 @@ class Planner:
             self._check_text(question, "question")
         return Plan(given, work.questions, asks=True, options=options, regions=regions)
 
-    def _again(self, work: Ask, given: SceneInput, options: Options, regions: tuple[Region, ...]) -> Plan:
+    def _again(self, work: Ask, given: SceneInput, options: Options, regions: Regions) -> Plan:
         earlier = self.store.result(work.after or "")
         if earlier.question is None or earlier.answer is None:
             raise UnfitError("That result answers no question, so there is none to ask again.")
@@ -185,7 +187,7 @@ class Planner:
         if len(work.claims) > self.limits.claims:
             raise UnfitError(f"There are {len(work.claims)} claims; give at most {self.limits.claims} at once.")
         regions = self._regions(work.regions)
-        names = [region.label for region in regions]
+        names = [region.label if isinstance(region, Region) else region.region.label for region in regions]
         claims: list[Claim] = []
         notes: list[Message] = []
         for claim in work.claims:
@@ -218,10 +220,10 @@ class Planner:
             earlier=earlier,
         )
 
-    def _regions(self, regions: Sequence[Region]) -> tuple[Region, ...]:
+    def _regions(self, regions: Regions) -> Regions:
         if len(regions) > self.limits.regions:
             raise UnfitError(f"There are {len(regions)} regions; give at most {self.limits.regions} at once.")
-        return tuple(replace(region, origin=Origin.GIVEN) for region in regions)
+        return tuple(map(_as_given, regions))
 
     def _check_text(self, text: str, what: str) -> None:
         if not text.strip():
@@ -230,6 +232,12 @@ class Planner:
             raise UnfitError(
                 f"A {what} has {len(text)} characters; write at most {self.limits.question_chars} of them."
             )
+
+
+def _as_given(region: Region | MaskedRegion) -> Region | MaskedRegion:
+    if isinstance(region, MaskedRegion):
+        return replace(region, region=replace(region.region, origin=Origin.GIVEN))
+    return replace(region, origin=Origin.GIVEN)
 
 
 def _given_regions(earlier: Result) -> tuple[Region, ...]:

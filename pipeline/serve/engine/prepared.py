@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pipeline.models.ocr.none import NoOcr
+from pipeline.models.stopping import stoppable
 from pipeline.records import Scene
 from pipeline.records.errors import StoppedError
 from pipeline.serve.engine.threads import Threads
@@ -132,19 +133,25 @@ class PreparedScenes:
             self._modelling.submit(self._measure, key, flight, scene, seconds)
 
     def _measure(self, key: str, flight: _Flight, scene: Scene, seconds: dict[str, float]) -> None:
+        def goes_on() -> bool:
+            return bool(self._watchers(key, flight))
+
+        # Stages log what they call the frames.
+        called = scene.id, [frame.name for frame in scene.frames]
         try:
+            scene = _renamed(scene, "scene", [f"image {number}" for number in range(1, len(scene.frames) + 1)])
             flight.stages.check(asks=False)
             self._begin(key, flight, "depth")
-            with timed("depth", seconds, [scene.id]):
+            with timed("depth", seconds, [scene.id]), stoppable(goes_on):
                 scene = flight.stages.depth(scene)
             if not isinstance(flight.stages.ocr.backend, NoOcr):
                 self._begin(key, flight, "ocr")
-            with timed("ocr", seconds, [scene.id]):
+            with timed("ocr", seconds, [scene.id]), stoppable(goes_on):
                 scene = flight.stages.ocr(scene)
         except BaseException as error:
             self._end(key, flight, error)
         else:
-            self._end(key, flight, Prepared(scene, seconds))
+            self._end(key, flight, Prepared(_renamed(scene, *called), seconds))
 
     def _begin(self, key: str, flight: _Flight, stage: str) -> None:
         """Tell all who wait that a stage begins.
@@ -152,15 +159,21 @@ class PreparedScenes:
         Raises:
             StoppedError: If nobody waits.
         """
-        with self._lock:
-            if all(watcher.is_stopped for watcher in flight.watchers):
-                # Who comes now begins anew.
-                self._forget(key, flight)
-                raise StoppedError("Nobody waits for the scene any more.")
-            flight.stage = stage
-            watchers = list(flight.watchers)
+        # Who comes meanwhile is told this stage.
+        flight.stage = stage
+        watchers = self._watchers(key, flight)
+        if not watchers:
+            raise StoppedError("Nobody waits for the scene any more.")
         for watcher in watchers:
             watcher.on_stage(stage)
+
+    def _watchers(self, key: str, flight: _Flight) -> list[Watcher]:
+        """Who waits for a scene; if nobody does, who comes later begins anew."""
+        with self._lock:
+            if all(watcher.is_stopped for watcher in flight.watchers):
+                self._forget(key, flight)
+                return []
+            return list(flight.watchers)
 
     def _end(self, key: str, flight: _Flight, outcome: Prepared | BaseException) -> None:
         with self._lock:
@@ -187,6 +200,11 @@ def _passed_on(future: Future[Prepared], other: Future[Prepared]) -> None:
         other.set_exception(error)
     else:
         other.set_result(Prepared(future.result().scene))
+
+
+def _renamed(scene: Scene, id: str, names: Sequence[str]) -> Scene:
+    frames = tuple(replace(frame, name=name) for frame, name in zip(scene.frames, names, strict=True))
+    return replace(scene, id=id, frames=frames)
 
 
 def _size(scene: Scene) -> int:

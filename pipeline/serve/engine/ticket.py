@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from pipeline.serve.engine.event_log import EventLog
-from pipeline.serve.records import Job, JobState
+from pipeline.serve.records import Ask, Job, JobState, Judge
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +112,9 @@ class Ticket:
                 self._job, state=state, finished_s=time.time(), problem=problem, position=None, stage=None
             )
             self._write()
+            # It is followed for a while yet; masks take far more memory than what is told of it.
+            if isinstance(self._job.work, Ask | Judge):
+                self._job = replace(self._job, work=replace(self._job.work, regions=()))
             ended = {"state": str(state)}
             self.events.add("state", ended if problem is None else {**ended, "problem": dict(problem)})
             self.events.close()

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from http import HTTPStatus
 
-from pipeline.records.errors import TheodoliteError
 from pipeline.serve.guard.answers import (
     SAFE_METHODS,
     App,
@@ -17,7 +16,7 @@ from pipeline.serve.guard.answers import (
     send_details,
     send_problem,
 )
-from pipeline.serve.problems import MEDIA_TYPE, TooSlowError, problem, problem_of
+from pipeline.serve.problems import MEDIA_TYPE, TooSlowError, place_of, problem, problem_of
 from pipeline.serve.settings import MB
 
 logger = logging.getLogger(__name__)
@@ -70,7 +69,7 @@ class _Request:
                 raise
             if problem_of(error)[0] >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 where = f"{self._scope['method']} {self._scope['path'][:200]!r}"
-                logger.error("%s failed: %s", where, error, exc_info=not isinstance(error, TheodoliteError))
+                logger.error("%s failed with %s", where, place_of(error))
             if not isinstance(error, TooSlowError):
                 await self._drain()
             await send_problem(self._send, error, closes=not self._is_whole)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.ingest.files import decoding
 from pipeline.ingest.video_files import VideoLimitError, VideoLimits, opened_video
 from pipeline.records.errors import InputError
-from pipeline.serve.intake.pictures import MEGA
+from pipeline.serve.intake.pictures import MEGA, check_aspect
 from pipeline.serve.problems import TooLargeError, UnsupportedError
 from pipeline.serve.settings import Limits
 
@@ -32,7 +32,7 @@ def check_film(path: Path, name: str, limits: Limits) -> int:
     Args:
         path: The file.
         name: What to call it.
-        limits: ``megapixels`` and ``video_s`` count.
+        limits: ``megapixels``, ``aspect`` and ``video_s`` count.
 
     Returns:
         Pixels of one frame.
@@ -40,6 +40,7 @@ def check_film(path: Path, name: str, limits: Limits) -> int:
     Raises:
         TooLargeError: If its frames are too large or too many, or if it is too long.
         UnsupportedError: If it has no images.
+        UnfitError: If one side of its frames is too long for the other.
         InputError: If it is no video.
     """
     try:
@@ -47,9 +48,11 @@ def check_film(path: Path, name: str, limits: Limits) -> int:
             if not container.streams.video or len(container.streams) > _MOST_STREAMS:
                 raise UnsupportedError(f"{name} has no images, or too many streams; send a video.")
             stream = container.streams.video[0]
-            pixels = int(stream.codec_context.width * stream.codec_context.height)
+            width, height = int(stream.codec_context.width), int(stream.codec_context.height)
+            pixels = width * height
             if pixels > limits.megapixels * MEGA:
                 raise TooLargeError(f"{name} has frames of more than {limits.megapixels:g} million pixels; shrink it.")
+            check_aspect(max(width, 1), max(height, 1), name, limits)
             lowest, highest, count = None, None, 0
             for packet in container.demux(stream):
                 if not packet.size or packet.pts is None:

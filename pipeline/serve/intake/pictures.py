@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline.ingest.images import open_image
 from pipeline.records.errors import InputError
-from pipeline.serve.problems import TooLargeError, UnsupportedError
+from pipeline.serve.problems import TooLargeError, UnfitError, UnsupportedError
 from pipeline.serve.settings import Limits
 
 MEGA = 10**6
@@ -39,7 +39,7 @@ def check_picture(path: Path, name: str, limits: Limits) -> int:
     Args:
         path: The file.
         name: What to call it.
-        limits: ``megapixels`` counts.
+        limits: ``megapixels`` and ``aspect`` count.
 
     Returns:
         Its number of pixels.
@@ -47,12 +47,14 @@ def check_picture(path: Path, name: str, limits: Limits) -> int:
     Raises:
         TooLargeError: If it has too many pixels.
         UnsupportedError: If it is something else as well, such as an archive or a page.
+        UnfitError: If it is too long for its width, or the other way round.
         InputError: If it is no image, or cut off.
     """
     _check_alone(path, name)
     try:
         with open_image(path) as image:
-            pixels = image.width * image.height
+            width, height = image.size
+            pixels = width * height
             tags = getattr(image, "tag_v2", {})
             tiles = [tags[tag] for tag in _TIFF_TILES if isinstance(tags.get(tag), int)]
     except InputError as error:
@@ -63,7 +65,27 @@ def check_picture(path: Path, name: str, limits: Limits) -> int:
         raise _too_large(name, limits)
     if pixels == 0:
         raise InputError(f"{name} has no pixels; send another image.")
+    check_aspect(width, height, name, limits)
     return pixels
+
+
+def check_aspect(width: int, height: int, name: str, limits: Limits) -> None:
+    """Check that an image is no strip, of which models see nothing at great cost.
+
+    Args:
+        width: Its width [px].
+        height: Its height [px].
+        name: What to call it.
+        limits: ``aspect`` counts.
+
+    Raises:
+        UnfitError: If one side is too long for the other.
+    """
+    if max(width, height) > limits.aspect * min(width, height):
+        raise UnfitError(
+            f"{name} is {width} x {height} pixels, but no side may be longer than {limits.aspect:g} times the other; "
+            "crop it."
+        )
 
 
 def _too_large(name: str, limits: Limits) -> TooLargeError:

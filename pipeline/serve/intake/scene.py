@@ -24,7 +24,15 @@ from pipeline.serve.intake.kinds import ZIP, Kind, Role, kind_of_file
 from pipeline.serve.intake.names import clean_name
 from pipeline.serve.intake.pictures import MEGA, check_picture, limited_pixels
 from pipeline.serve.intake.staging import Staging, staging
-from pipeline.serve.problems import GoneError, ServeError, TooLargeError, UnfitError, UnknownError, UnsupportedError
+from pipeline.serve.problems import (
+    GoneError,
+    ServeError,
+    TooLargeError,
+    UnfitError,
+    UnknownError,
+    UnsupportedError,
+    place_of,
+)
 from pipeline.serve.records import SceneInput, Upload
 from pipeline.serve.settings import Limits, ServeSettings
 
@@ -55,6 +63,7 @@ def read_scene_input(
     Raises:
         TooLargeError: If a limit is broken; where headers tell it, before anything is decoded.
         UnsupportedError: If a file is of another kind than its place needs.
+        UnfitError: If a side of an image is too long for the other.
         InputError: If a file cannot be read, or if the files do not fit together.
     """
     limits, hidden = settings.limits, (Path(settings.store.folder),)
@@ -69,7 +78,7 @@ def read_scene_input(
             raise kind(stage.words(str(error))) from None
         except Exception as error:
             # Files of clients may be made to break a reader; that is their fault, and the log says how.
-            logger.exception("A reader failed on an upload.")
+            logger.error("A reader failed on an upload with %s", place_of(error))
             raise InputError(
                 "The files cannot be read; they may be damaged: save them again, and send those."
             ) from error
@@ -79,7 +88,7 @@ def check_upload(upload: Upload, limits: Limits) -> None:
     """Check a single upload by its header, so that a client hears early that it cannot be used.
 
     Raises:
-        TooLargeError, UnsupportedError, InputError: As ``read_scene_input``.
+        TooLargeError, UnsupportedError, UnfitError, InputError: As ``read_scene_input``.
     """
     name, kind = clean_name(upload.name), _kind(upload)
     with limited_pixels(limits):
@@ -210,7 +219,7 @@ def _depth(upload: Upload, stage: Staging, limits: Limits) -> Path:
     if Role.DEPTH not in kind.roles:
         raise UnsupportedError(f"{name} is no depth file; send PNG, TIFF, PGM, npy, npz, PFM or EXR.")
     suffix = ".npz" if kind is ZIP else kind.suffix
-    path = stage.place(upload, _SUFFIXES.get(suffix, (suffix,)))
+    path = stage.place(upload, _SUFFIXES.get(suffix, (suffix,)), called="depth file")
     check_depth(path, suffix, name, limits)
     return path
 

@@ -33,18 +33,26 @@ class Staging:
             re.compile(re.escape(root) + r"(?:/\d+(?=/))?/?") for root in sorted(roots, key=len, reverse=True)
         ]
         self._count = 0
+        self._names: dict[str, str] = {}
 
-    def place(self, upload: Upload, suffixes: tuple[str, ...]) -> Path:
+    def place(self, upload: Upload, suffixes: tuple[str, ...], called: str | None = None) -> Path:
         """Put an upload into the folder.
 
         Args:
             upload: The upload.
             suffixes: Of its kind; the first is added to a name with none of them.
+            called: Its name there, where readers log it and the scene does not show it; ``words`` puts the client's
+                name in its place. None takes the client's name.
         """
         name = clean_name(upload.name)
         if not name.lower().endswith(suffixes):
             name += suffixes[0]
-        path = self.new_folder() / name
+        folder = self.new_folder()
+        if called is not None:
+            suffix = next(each for each in suffixes if name.lower().endswith(each))
+            staged = f"{called} {self._count}{suffix}"
+            self._names[staged], name = name, staged
+        path = folder / name
         try:
             os.link(upload.path, path)
         except OSError:
@@ -63,6 +71,8 @@ class Staging:
         """A text without the paths of the server: names of files stay."""
         for path in self._paths:
             text = path.sub("", text)
+        for staged, name in self._names.items():
+            text = text.replace(staged, name)
         return text
 
     def note(self, note: Message) -> Message:

@@ -17,7 +17,7 @@ from pipeline.records.message import Language
 from pipeline.serve.page.requests import Request, Settings, request_of
 from pipeline.serve.page.texts import say
 from pipeline.serve.page.turns import answer_html, seconds_of, title_of
-from pipeline.serve.problems import problem_of
+from pipeline.serve.problems import place_of, problem_of
 from pipeline.serve.records import Ask, Event, Job, JobState, Rejudge, SceneInput, Work
 
 logger = logging.getLogger(__name__)
@@ -153,8 +153,8 @@ async def conversation(
         is_settled = shown.job is None
         shown.problem, shown.state = problem_of(error)[1], str(JobState.FAILED)
         yield shown.plain()
-    except Exception:
-        logger.exception("The page failed to answer.")
+    except Exception as error:
+        logger.error("The page failed to answer: %s", place_of(error))
         shown.problem, shown.state = problem_of(RuntimeError())[1], str(JobState.FAILED)
         yield shown.plain()
     finally:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pipeline.records import Anchor
 from pipeline.records.claim import Unit
-from pipeline.serve.records import Upload
+from pipeline.serve.records import FOV_DEG, Upload
 from pipeline.serve.schema.base import ID, Answer, Strict
 
 Id = Annotated[str, ID]
@@ -18,7 +18,7 @@ Pixel = tuple[Coordinate, Coordinate]
 Length = Annotated[float, Field(gt=0, le=1e9)]
 Option = Annotated[str, Field(min_length=1, max_length=100)]
 DepthKindName = Literal["metric", "scale_invariant", "depth_affine", "disparity_affine"]
-Degrees = Annotated[float, Field(gt=0, lt=180)]
+Degrees = Annotated[float, Field(ge=FOV_DEG[0], le=FOV_DEG[1])]
 _EXAMPLE_IMAGE = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAA..."
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.geometry.regions import mask_box
 from pipeline.records import Claim, Origin, Region
-from pipeline.records.claim import Comparison, Unit, decode_mask
+from pipeline.records.claim import Comparison, Unit
 from pipeline.records.relations import RelationName
+from pipeline.serve.masks import box_of, check_lengths
 from pipeline.serve.problems import TooLargeError, UnfitError
-from pipeline.serve.records import Ask, Judge, MeasureDepth, Rejudge, Work
+from pipeline.serve.records import Ask, Judge, MaskedRegion, MeasureDepth, Regions, Rejudge, RunLengths, Work
 from pipeline.serve.schema.base import ID, Strict
 from pipeline.serve.schema.scenes import Coordinate, Id, Name, WithScene
 from pipeline.serve.settings import Limits
@@ -55,18 +54,22 @@ class RegionGiven(Strict):
         """Pixels of its mask once it is decoded."""
         return 0 if self.mask is None else self.mask.size[0] * self.mask.size[1]
 
-    def record(self) -> Region:
-        """The region; its mask is decoded here.
+    def record(self) -> Region | MaskedRegion:
+        """The region; its mask stays run lengths.
 
         Raises:
             UnfitError: If the mask is empty.
             RecordError: If a rule of the region is broken.
         """
-        mask = None if self.mask is None else decode_mask(self.mask.model_dump())
-        box = self.box_px if self.box_px is not None else mask_box(np.asarray(mask))
+        mask = None if self.mask is None else RunLengths(self.mask.size, tuple(self.mask.counts))
+        box = self.box_px
+        if mask is not None:
+            check_lengths(mask, self.label)
+            box = box or box_of(mask)
         if box is None:
             raise UnfitError(f"The mask of {self.label!r} is empty; give a box or mark some pixels.")
-        return Region(self.label, box, self.frame, mask, origin=Origin.GIVEN)
+        region = Region(self.label, box, self.frame, origin=Origin.GIVEN)
+        return region if mask is None else MaskedRegion(region, mask)
 
 
 class ClaimGiven(Strict):
@@ -193,7 +196,7 @@ NAMES: dict[type[Work], str] = {Ask: "ask", Judge: "verify", MeasureDepth: "dept
 """The name of each kind of work."""
 
 
-def records_of(given: list[RegionGiven], limits: Limits) -> tuple[Region, ...]:
+def records_of(given: list[RegionGiven], limits: Limits) -> Regions:
     """The regions of a request.
 
     Raises:
@@ -201,6 +204,11 @@ def records_of(given: list[RegionGiven], limits: Limits) -> tuple[Region, ...]:
         RecordError: If a rule of a region is broken.
     """
     check_count("regions", len(given), limits.regions)
+    for region in given:
+        if region.mask_pixels > limits.megapixels * 1e6:
+            raise TooLargeError(
+                f"The mask of {region.label!r} has more than {limits.megapixels:g} million pixels; no image may."
+            )
     if sum(region.mask_pixels for region in given) > limits.scene_megapixels * 1e6:
         raise TooLargeError(f"The masks together have more than {limits.scene_megapixels:g} million pixels.")
     return tuple(region.record() for region in given)

@@ -12,7 +12,9 @@ import torch
 from tiny.depth_cases import make_frame
 
 from pipeline.models.depth.network import NetworkDepth, Prediction
+from pipeline.models.stopping import stoppable
 from pipeline.records import DepthKind, Frame, Sampling
+from pipeline.records.errors import StoppedError
 
 
 @dataclass(eq=False)
@@ -126,3 +128,21 @@ def test_a_mirrored_view_is_turned_back_before_it_is_averaged() -> None:
     (depth,) = backend.estimate(frames)
     np.testing.assert_allclose(depth.values, 1 + frames[0].rgb[..., 0] / 255, rtol=1e-4)
     assert depth.disagreement == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings, steps", [({}, 2), ({"flip": True}, 4), ({"tile_px": 48}, 10), ({"tile_px": 48, "batch_size": 2}, 5)]
+)
+def test_it_stops_between_batches_views_and_tiles(settings: dict[str, Any], steps: int) -> None:
+    network, calls = ramps(6, 8), []
+
+    def counted(frames: Sequence[Frame], input_scale: float) -> Prediction:
+        calls.append(len(frames))
+        return network(frames, input_scale)
+
+    estimated(counted, **settings)
+    assert len(calls) == steps
+    del calls[:]
+    with stoppable(lambda: len(calls) < steps - 1), pytest.raises(StoppedError):
+        estimated(counted, **settings)
+    assert len(calls) == steps - 1

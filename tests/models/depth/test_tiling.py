@@ -70,6 +70,14 @@ def test_there_are_no_more_tiles_than_needed(length: int, overlap: float, count:
     assert len(tiles_of(length, 50, Tiling(64, overlap))) == count
 
 
+@pytest.mark.parametrize(
+    "height, width, count", [(1, 40_000_000, 1), (40_000_000, 1, 1), (3, 6400, 1), (4, 6400, 133), (6400, 4, 133)]
+)
+def test_a_strip_is_one_tile(height: int, width: int, count: int):
+    tiles = tiles_of(height, width, Tiling(64))
+    assert len(tiles) == count and (count > 1 or tiles == [Tile(0, 0, width, height)])
+
+
 def test_a_crop_sees_the_same_rays_and_depth():
     values = np.arange(60 * 80, dtype=np.float32).reshape(60, 80) + 1
     rgb = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)

@@ -8,17 +8,29 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 from serve.engine.fakes import eventually, frame_of, kinds, world
 from stages.doubles import ScriptedModel
 
 from pipeline.models.vlm.base import Generation, Request, Step
 from pipeline.records import Anchor, Claim, Region, Scene, Status
-from pipeline.records.errors import GenerationError, InputError, ModelUnavailableError, StoppedError
+from pipeline.records.errors import GenerationError, InputError, ModelUnavailableError, StoppedError, UnaskableError
 from pipeline.serve.problems import BusyError
-from pipeline.serve.records import Ask, Job, JobState, Judge, MeasureDepth, Rejudge, SceneInput, Upload
+from pipeline.serve.records import (
+    Ask,
+    Job,
+    JobState,
+    Judge,
+    MaskedRegion,
+    MeasureDepth,
+    Rejudge,
+    RunLengths,
+    SceneInput,
+    Upload,
+)
 from pipeline.serve.settings import Limits
 
 BOX = Region("box", (2, 2, 10, 20))
@@ -197,6 +209,7 @@ def test_one_question_that_fails_does_not_fail_its_batch_mates() -> None:
         (ZeroDivisionError("a secret"), 500),
         (ModelUnavailableError("no such model at /home/secret"), 503),
         (InputError("The image is odd."), 422),
+        (UnaskableError("The prompt takes more positions than the model has."), 422),
     ],
 )
 def test_whatever_the_model_raises_is_the_problem_of_that_job_and_the_engine_lives_on(
@@ -437,6 +450,56 @@ def test_a_region_outside_of_the_scene_is_the_clients_problem() -> None:
         job = w.done(w.submit(Ask(w.scene(), ("1?",), regions=(far,))))
         assert (job.state, job.problem["status"]) == (JobState.FAILED, 422)
         assert "frame 3" in job.problem["detail"]
+
+
+def test_the_stages_and_the_log_do_not_learn_what_clients_call_their_files(caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[Request] = []
+
+    class Naming(ScriptedModel):
+        def generate(self, request: Request) -> Generation:
+            asked.append(request)
+            said = f"Nothing for {request.item_id}, photo1.png, cup: {request.question}"
+            if "bad" in request.question:
+                raise GenerationError(said)
+            if "long" in request.question:
+                raise UnaskableError(f"The prompt of {request.item_id} is too long.")
+            return super().generate(request)
+
+    def read(given: SceneInput, uploads: Mapping[str, Upload]) -> Scene:
+        return Scene("private name", (replace(frame_of("photo1"), name="private frame"),))
+
+    with world(model=Naming(lambda request: "Fine."), read=read) as w, caplog.at_level(logging.INFO):
+        scene = w.scene("photo1")
+        good, bad, long = (w.submit(Ask(scene, (f"{word}?",), (CUP,))) for word in ("good", "bad one", "long"))
+        (result,) = w.results(good)
+        assert result is not None and (result.item_id, result.frames[0].name) == ("private name", "private frame")
+        stored = w.store.results[good.job.results[0] or ""][1].scene
+        assert (stored.id, stored.frames[0].name) == ("private name", "private frame")
+        assert w.done(bad).problem["status"] == 502
+        assert w.done(long).problem["detail"] == "The prompt of private name is too long."
+    assert {request.item_id for request in asked} == {f"job-{each.job.id[:6]}" for each in (good, bad, long)}
+    assert f"failed in the stage query: Nothing for job-{bad.job.id[:6]}, …, …: … GenerationError" in caplog.text
+    assert not any(word in caplog.text for word in ("private", "photo1", "cup", "bad one"))
+
+
+def test_a_mask_of_another_size_than_its_image_is_the_clients_problem() -> None:
+    with world() as w:
+        cup = MaskedRegion(CUP, RunLengths((14_000, 14_000), (0, 14_000**2)))
+        job = w.done(ticket := w.submit(Ask(w.scene(), ("1?",), regions=(cup,))))
+        assert (job.state, job.problem["status"]) == (JobState.FAILED, 422)
+        assert "is 14000 x 14000 pixels, but its image is 32 x 24" in job.problem["detail"]
+        assert w.store.jobs[job.id].work.regions == (cup,)  # type: ignore[union-attr]
+        eventually(lambda: ticket.job.work.regions == ())  # type: ignore[union-attr]
+
+
+def test_masks_are_decoded_for_the_job_and_not_kept_after_it() -> None:
+    with world() as w:
+        cup = MaskedRegion(CUP, RunLengths((24, 32), (24 * 20, 48, 24 * 10)))
+        job = w.done(ticket := w.submit(Judge(w.scene(), (LEFT,), (BOX, cup))))
+        (result,) = w.results(ticket)
+        assert result is not None and [region.mask is None for region in result.regions] == [True, False]
+        assert int(np.sum(result.regions[1].mask)) == 48 and ticket.job.work.regions == ()  # type: ignore[union-attr]
+        assert w.store.jobs[job.id].work.regions == (BOX, cup)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("call", ["add_result", "update_job"])

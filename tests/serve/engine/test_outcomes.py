@@ -9,7 +9,7 @@ import scenes
 from stages.runs import make_stages
 
 from pipeline.records import Answer, Attempt, Result
-from pipeline.records.errors import GenerationError, InputError
+from pipeline.records.errors import GenerationError, InputError, UnaskableError
 from pipeline.serve.engine.outcomes import problem_of_job, result_of_plan
 from pipeline.serve.engine.plans import Plan
 from pipeline.serve.problems import UnfitError
@@ -55,6 +55,8 @@ def test_the_cause_of_the_servers_own_failures_is_logged_without_words_of_client
     private = "words of a client"
     with caplog.at_level(logging.INFO):
         assert problem_of_job("abcdefghij", StageError("ingest", InputError("odd")))["status"] == 422
+        unaskable = problem_of_job("abcdefghij", StageError("query", UnaskableError("The prompt is too long.")))
+        assert (unaskable["status"], unaskable["detail"]) == (422, "The prompt is too long.")
         assert caplog.text == ""
         assert problem_of_job("abcdefghij", StageError("query", GenerationError("Out of quota.")))["status"] == 502
         assert problem_of_job("abcdefghij", ValueError(private))["status"] == 500

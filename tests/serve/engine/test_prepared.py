@@ -12,6 +12,7 @@ from serve.engine.fakes import MemoryStore, frame_of
 from stages.doubles import CountingDepth, CountingOcr
 from stages.runs import make_stages
 
+from pipeline.models.stopping import check_goes_on
 from pipeline.records import Anchor, Scene
 from pipeline.records.errors import DepthError, StoppedError
 from pipeline.serve.engine.prepared import PreparedScenes, content_key
@@ -53,7 +54,8 @@ class Bench:
             assert self.gate.wait(20)
             if name == "bad":
                 raise ValueError("bad")
-            return Scene("item", (frame_of(name),))
+            names = [f"{name}{number}" for number in range(8)] if "many" in name else [name]
+            return Scene("item", tuple(map(frame_of, names)))
 
         return self.scenes.prepare(name, read, self.stages, watcher or Watching())
 
@@ -75,6 +77,19 @@ def test_a_scene_gets_its_depth_and_text_once(bench: Bench) -> None:
     assert again.scene is found.scene and again.seconds == {}
     assert bench.reads == ["photo1"] and len(bench.depth.asked) == 1 and bench.ocr.asked == [0]
     assert (first.stages, second.stages) == (["ingest", "ingest", "depth", "ocr"], [])
+
+
+def test_depth_does_not_learn_the_names_of_frames() -> None:
+    names: list[str] = []
+
+    class Named(CountingDepth):
+        def estimate(self, frames: Any) -> Any:
+            names.extend(frame.name for frame in frames)
+            return super().estimate(frames)
+
+    found = Bench(depth=Named()).prepare("photo1-many").result(10).scene
+    assert names == [f"image {number}" for number in range(1, 9)]
+    assert (found.id, found.frames[7].name) == ("item", "photo1-many7")
 
 
 def test_all_who_come_while_it_is_prepared_wait_for_the_same(bench: Bench) -> None:
@@ -138,6 +153,35 @@ def test_nothing_more_is_done_once_nobody_waits(bench: Bench) -> None:
             future.result(10)
     assert bench.depth.asked == []
     assert bench.prepare("photo1").result(10).scene.depth
+
+
+@pytest.mark.parametrize("leaves, is_kept", [((0,), True), ((0, 1), False)])
+def test_depth_ends_between_frames_once_nobody_waits(leaves: tuple[int, ...], is_kept: bool) -> None:
+    watchers, seen = [Watching(), Watching()], []
+
+    class Slow(CountingDepth):
+        def estimate(self, frames: Any) -> Any:
+            for number, _ in enumerate(frames):
+                check_goes_on()
+                seen.append(number)
+                for index in leaves if number == 2 else ():
+                    watchers[index].is_stopped = True
+            return super().estimate(frames)
+
+    bench = Bench(depth=Slow())
+    bench.gate.clear()
+    futures = [bench.prepare("photo1-many", watcher) for watcher in watchers]
+    bench.gate.set()
+    if is_kept:
+        assert futures[1].result(10).scene.depth and seen == [*range(8)]
+        return
+    for future in futures:
+        with pytest.raises(StageError) as failed:
+            future.result(10)
+        assert isinstance(failed.value.cause, StoppedError)
+    assert seen == [0, 1, 2]
+    watchers[0].is_stopped = False
+    assert bench.prepare("photo1-many", Watching()).result(10).scene.depth, "who comes later begins anew"
 
 
 def test_one_who_still_waits_gets_it(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from serve import files
 from pipeline.ingest.images import open_image
 from pipeline.records.errors import InputError
 from pipeline.serve.intake.pictures import check_picture, limited_pixels
-from pipeline.serve.problems import TooLargeError, UnsupportedError
+from pipeline.serve.problems import TooLargeError, UnfitError, UnsupportedError
 from pipeline.serve.settings import Limits
 
 LIMITS = Limits(megapixels=0.01)
@@ -89,6 +89,20 @@ def test_real_photos_with_a_preview_or_progressive_are_let_in(checked: Callable[
 def test_bombs_are_refused_by_their_header(content: bytes, checked: Callable[..., int]) -> None:
     with pytest.raises((TooLargeError, InputError)):
         checked(content, Limits())
+
+
+@pytest.mark.parametrize("width, height, is_read", [(100, 2, True), (2, 100, True), (101, 2, False), (1, 51, False)])
+def test_a_strip_is_refused_by_its_header(
+    width: int, height: int, is_read: bool, checked: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = files.image("PNG", width, height)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: pytest.fail("decoded"))
+    if is_read:
+        assert checked(content) == width * height
+        assert checked(files.png_bomb(40_000_000, 1), Limits(aspect=1e9)) == 40_000_000
+        return
+    with pytest.raises(UnfitError, match=f"is {width} x {height} pixels, but no side may be longer than 50 times"):
+        checked(content)
 
 
 def test_tiles_larger_than_the_picture_are_refused(checked: Callable[..., int]) -> None:

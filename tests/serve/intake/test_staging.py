@@ -32,6 +32,16 @@ def test_an_upload_lies_under_its_name_and_the_suffix_of_its_kind(
     assert upload.path.read_bytes() == b"content", "the upload itself stays"
 
 
+def test_readers_of_depth_do_not_learn_its_name_and_clients_read_it(tmp_path: Path) -> None:
+    store = FakeStore(tmp_path / "store")
+    with staging() as stage:
+        first, second = (
+            stage.place(store.put(name, b"x"), (".tif", ".tiff"), "depth file") for name in ("a.TIFF", "b")
+        )
+        assert (first.name, second.name) == ("depth file 1.tiff", "depth file 2.tif")
+        assert stage.words(f"{second} is odd, {first.name} is not.") == "b.tif is odd, a.TIFF is not."
+
+
 def test_nothing_stays_after_a_failure(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="x"), staging() as stage:
         (stage.new_folder() / "a").write_text("b")

@@ -7,6 +7,7 @@ import base64
 import json
 import socket
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ import pytest
 from fastapi.testclient import TestClient
 from serve.fake_service import SMALL, TEXT, FakeService, fake_app, png
 
-from pipeline.records import Anchor, Camera, Claim, FrameSummary, Origin, json_schema
-from pipeline.serve.records import Ask, JobState, Judge, MeasureDepth
+from pipeline.records import Anchor, Camera, Claim, FrameSummary, Origin, Region, json_schema
+from pipeline.serve.records import Ask, JobState, Judge, MaskedRegion, MeasureDepth, RunLengths
 from pipeline.serve.routes.common import links_of
 
 Fake = tuple[FakeService, TestClient]
@@ -121,9 +122,26 @@ def test_a_region_may_be_a_mask(fake: Fake) -> None:
     plain = {"images": [DATA], "claims": [CLAIM], "regions": [{"label": "mug", "mask": mask}]}
     assert client.post("/v1/verify", json=plain).status_code == 200
     (region,) = service.works[0].regions  # type: ignore[union-attr]
-    assert region.box_px == (1, 0, 2, 2) and region.mask is not None and region.mask.sum() == 2
+    assert region == MaskedRegion(Region("mug", (1, 0, 2, 2), origin=Origin.GIVEN), RunLengths((6, 8), (6, 2, 40)))
     mask["counts"] = [48]
     assert "is empty" in client.post("/v1/verify", json=plain).json()["detail"]
+    mask["counts"] = [47]
+    refused = client.post("/v1/verify", json=plain)
+    assert refused.status_code == 422 and "add up to its size 6 x 8" in refused.json()["detail"]
+
+
+def test_a_mask_larger_than_any_image_is_refused_before_it_is_decoded(fake: Fake) -> None:
+    service, client = fake
+    mask = {"size": [14_000, 14_000], "counts": [0, 14_000**2]}
+    plain = {"images": [DATA], "claims": [CLAIM], "regions": [{"label": "mug", "mask": mask}]}
+    tracemalloc.start()
+    try:
+        refused = client.post("/v1/verify", json=plain)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert refused.status_code == 413 and "'mug' has more than 50 million pixels" in refused.json()["detail"]
+    assert not service.works and peak < 20e6
 
 
 def test_depth_is_measured(fake: Fake) -> None:
@@ -141,6 +159,8 @@ def test_depth_is_measured(fake: Fake) -> None:
         ({"images": [DATA], "question": "one?", "colour": 1}, "at colour: There is no such field"),
         ({"images": [DATA], "question": "one?", "questions": ["two?"]}, "give question, or questions"),
         ({"images": [DATA], "scene": "x", "question": "one?"}, "exactly one of these three"),
+        ({"images": [DATA], "question": "one?", "fov_deg": 179.9999999}, "fov_deg"),
+        ({"images": [DATA], "question": "one?", "fov_deg": 4.9}, "fov_deg"),
         ({"scene": "x", "fov_deg": 60, "question": "one?"}, "fov_deg belongs to a new scene"),
         ({"images": [DATA], "question": "one?", "regions": [{"label": "mug"}]}, "give box_px, a mask, or both"),
         ({"images": [DATA], "question": "one?", "regions": [{"label": "m", "box_px": [3, 0, 0, 3]}]}, "left, top"),

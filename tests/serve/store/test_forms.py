@@ -14,12 +14,23 @@ from hypothesis import strategies as st
 
 from pipeline.records import Anchor, Camera, Claim, Evidence, Region, Result, from_json
 from pipeline.records.errors import ExportError, RecordError
-from pipeline.serve.records import Ask, Job, JobState, Judge, MeasureDepth, Rejudge, SceneInput
+from pipeline.serve.records import (
+    Ask,
+    Job,
+    JobState,
+    Judge,
+    MaskedRegion,
+    MeasureDepth,
+    Rejudge,
+    RunLengths,
+    SceneInput,
+)
 from pipeline.serve.store.forms import job_of, job_text, record_text, result_text
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 WORKS = (
     Ask("s", ("Where is it?", "杯子在哪里?"), (Region("cup", (0.1, 1 / 3, 2, 3), 1),), "table", "zh", "r"),
+    Ask("s", ("Where?",), (MaskedRegion(Region("cup", (1, 0, 2, 2)), RunLengths((6, 8), (6, 2, 40))),)),
     Judge("s", (Claim("behind", "cup", "wall"), "The cup is small."), (Region("cup", (0, 0, 1, 1)),), "en"),
     Rejudge("s", "r"),
     MeasureDepth("s"),

@@ -128,7 +128,8 @@ class Qwen3VL(VisionLanguageModel):
             where the output was cut because it repeated itself.
 
         Raises:
-            GenerationError: If an image or the prompt is too long, or memory does not suffice.
+            UnaskableError: If an image or the prompt is too long.
+            GenerationError: If memory does not suffice.
             ModelUnavailableError: If the model is neither on disk nor reachable, or cannot be loaded.
             DependencyError: If the package of the quantization is missing.
         """

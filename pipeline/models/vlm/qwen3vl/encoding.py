@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.models.vlm.base import ImagePart, Request
-from pipeline.records.errors import GenerationError
+from pipeline.records.errors import UnaskableError
 
 _MAX_ASPECT_RATIO = 200  # Qwen's sizing refuses longer images.
 OPEN_THOUGHT = "<think>\n"
@@ -103,12 +103,12 @@ class PromptEncoder:
             max_pixels: Larger images are reduced to this size [px].
 
         Raises:
-            GenerationError: If a text contains an image's placeholder, or the prompt is too long for the model.
+            UnaskableError: If a text contains an image's placeholder, or the prompt is too long for the model.
         """
         text = chat_text(self._processor, request)
         places = text.count(self._processor.image_token)
         if places != len(request.images):
-            raise GenerationError(
+            raise UnaskableError(
                 f"The prompt of item {request.item_id} has {places} placeholders for {len(request.images)} images: "
                 f"its texts must not contain {self._processor.image_token}."
             )
@@ -125,7 +125,7 @@ class PromptEncoder:
         positions = multimodal_positions(keys < 0, grids)
         prompt = EncodedPrompt(tokens, keys, positions, images, counts, text.endswith(OPEN_THOUGHT))
         if prompt.next_position >= self._position_count:
-            raise GenerationError(
+            raise UnaskableError(
                 f"The prompt of item {request.item_id} takes {prompt.next_position} positions, but the model has "
                 f"{self._position_count}: ask a shorter question, or give fewer frames, regions or lines of text."
             )
@@ -212,12 +212,12 @@ def check_images(request: Request) -> None:
     """Refuse images that Qwen's sizing cannot take.
 
     Raises:
-        GenerationError: If one is longer than 200:1.
+        UnaskableError: If one is longer than 200:1.
     """
     for number, rgb in enumerate(request.pixels, 1):
         height, width = rgb.shape[:2]
         if max(height, width) > _MAX_ASPECT_RATIO * min(height, width):
-            raise GenerationError(
+            raise UnaskableError(
                 f"Image {number} of item {request.item_id} is {width} x {height} pixels; Qwen3-VL takes sides of "
                 f"at most {_MAX_ASPECT_RATIO}:1, so crop it."
             )

@@ -20,7 +20,7 @@ from pipeline.models.vlm.prompt import build_answer_request
 from pipeline.models.vlm.qwen3vl import Qwen3VL
 from pipeline.models.vlm.qwen3vl.engine import Engine
 from pipeline.records import Scene
-from pipeline.records.errors import GenerationError, StoppedError
+from pipeline.records.errors import GenerationError, StoppedError, UnaskableError
 
 
 def ask(text: str = "Where?", *sizes: tuple[int, int]) -> Request:
@@ -148,7 +148,7 @@ def test_the_identity_follows_content_and_settings_but_not_the_place(tiny_qwen3v
 
 @pytest.mark.parametrize(("width", "height"), [(2010, 10), (1, 201)])
 def test_an_image_that_is_too_long_is_refused_before_any_model_is_looked_for(width: int, height: int) -> None:
-    with pytest.raises(GenerationError, match=f"{width} x {height}"):
+    with pytest.raises(UnaskableError, match=f"{width} x {height}"):
         Qwen3VL("no/such-model").generate(ask("Where?", (width, height)))
 
 
@@ -160,7 +160,7 @@ def test_a_prompt_beyond_the_models_positions_is_refused_and_the_others_are_answ
     model = small(edited(tiny_qwen3vl, tmp_path / "short", "config.json", text_config=text), max_new_tokens=4)
     short, long = model.generate_all([ask("Where?", (64, 64)), ask("Where? " * 200, (64, 64))])
     assert isinstance(short, Generation)
-    assert isinstance(long, GenerationError) and "the model has 200" in str(long)
+    assert isinstance(long, UnaskableError) and "the model has 200" in str(long)
 
 
 class Follows:

@@ -21,7 +21,7 @@ from pipeline.models.vlm.base import Generation, ImagePart, Request, Step, TextP
 from pipeline.models.vlm.qwen3vl import Qwen3VL
 from pipeline.models.vlm.qwen3vl.engine import Engine
 from pipeline.models.vlm.qwen3vl.prefix_cache import _Node
-from pipeline.records.errors import GenerationError
+from pipeline.records.errors import GenerationError, UnaskableError
 
 QUESTIONS = [f"Is the {thing} {relation} the {other}?" for thing, relation, other in (
     ("cup", "left of", "box"), ("box", "behind", "cup"), ("lamp", "nearer than", "chair"), ("chair", "above", "lamp"),
@@ -187,7 +187,7 @@ def test_a_request_that_cannot_be_asked_does_not_stop_the_others(model: Qwen3VL,
     placeholder = about([noise(45)], "<|image_pad|>")
     outcomes = model.generate_all([too_long, fine, placeholder])
     assert isinstance(outcomes[0], GenerationError)
-    assert isinstance(outcomes[2], GenerationError) and "2 placeholders for 1 images" in str(outcomes[2])
+    assert isinstance(outcomes[2], UnaskableError) and "2 placeholders for 1 images" in str(outcomes[2])
     assert texts(outcomes[1:2]) == [reference(fine)]
     assert model.generate_all([]) == []
 
