@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
+from pipeline.serve.intake.bodies import apart
 from pipeline.serve.intake.scene import check_upload
 from pipeline.serve.routes.bodies import add_scene, fields_of, uploaded
 from pipeline.serve.routes.common import Serving, Settings
@@ -43,5 +44,5 @@ async def upload(request: Request, service: Serving, settings: Settings) -> Uplo
 )
 async def make_scene(request: Request, service: Serving, settings: Settings) -> SceneCreated:
     """Make a scene of uploads, for questions that name it; its files are read by the first of them."""
-    given = read(SceneBody, await fields_of(request, service, settings))
+    given = await apart(read, SceneBody, await fields_of(request, service, settings), settings.limits)
     return SceneCreated(id=await add_scene(given, given.images, given.depth, request, service))
