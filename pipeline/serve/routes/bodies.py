@@ -15,7 +15,7 @@ from pipeline.serve.intake.json_text import MOST_VALUES, count_values, parse_jso
 from pipeline.serve.intake.multipart import Form
 from pipeline.serve.intake.sources import read_sources
 from pipeline.serve.problems import TooLargeError, UnfitError, UnsupportedError
-from pipeline.serve.records import SceneInput, Upload
+from pipeline.serve.records import Upload
 from pipeline.serve.schema.base import read
 from pipeline.serve.schema.scenes import SceneOptions, WithScene
 from pipeline.serve.service import Service
@@ -143,18 +143,7 @@ async def add_scene(
     Raises:
         ServeError: If an upload does not exist, or an option is not allowed.
     """
-    camera = None if options.camera is None else options.camera.model_dump()
-    scene = SceneInput(
-        tuple(images),
-        tuple(depth),
-        depth_kind=options.depth_kind,
-        depth_scale=options.depth_scale,
-        camera=camera,
-        fov_deg=options.fov_deg,
-        anchors=tuple(anchor.record() for anchor in options.anchors),
-        options={str(group): name for group, name in options.options.items()},
-    )
-    return await run_in_threadpool(service.add_scene, scene, client_of(request))
+    return await run_in_threadpool(service.add_scene, options.input(images, depth), client_of(request))
 
 
 def _of_form(form: Form, settings: ServeSettings) -> Given:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from pipeline.records import Anchor
 from pipeline.records.claim import Unit
-from pipeline.serve.records import Upload
+from pipeline.serve.records import SceneInput, Upload
 from pipeline.serve.schema.base import ID, Answer, Listed, Strict
 
 Id = Annotated[str, ID]
@@ -125,6 +126,24 @@ class SceneOptions(Strict):
         description="Options that differ from the server's, among those that it allows.",
         examples=[{"segment": "grabcut"}],
     )
+
+    def input(self, images: Sequence[str], depth: Sequence[str]) -> SceneInput:
+        """What a scene is read from.
+
+        Args:
+            images: Ids of uploads.
+            depth: Ids of uploads.
+        """
+        return SceneInput(
+            tuple(images),
+            tuple(depth),
+            depth_kind=self.depth_kind,
+            depth_scale=self.depth_scale,
+            camera=None if self.camera is None else self.camera.model_dump(),
+            fov_deg=self.fov_deg,
+            anchors=tuple(anchor.record() for anchor in self.anchors),
+            options={str(group): name for group, name in self.options.items()},
+        )
 
 
 class SceneBody(SceneOptions):
