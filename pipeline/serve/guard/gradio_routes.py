@@ -50,14 +50,14 @@ class GradioRoutes:
 
     async def _checked(self, scope: Scope, receive: Receive) -> Receive:
         """The body again, once it is known to name no file."""
-        from pipeline.serve.intake.json_text import parse_json
+        from pipeline.serve.intake.bodies import apart
 
         if [value.partition(";")[0].strip().lower() for value in values_of(scope, b"content-type")] != [
             "application/json"
         ]:
             raise UnsupportedError("Send application/json.")
         data = await _read(receive)
-        if data is not None and names_file(parse_json(data, self._limits.json_depth)):
+        if data is not None and await apart(_names_file, data, self._limits.json_depth):
             raise UnfitError("Files are sent to /v1/uploads; requests of the page hold none.")
         is_given = False
 
@@ -85,6 +85,12 @@ async def _read(receive: Receive) -> bytes | None:
             raise TooLargeError(f"A request of the page has at most {_MOST_BYTES // MB} MB.")
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+def _names_file(data: bytes, most_depth: int) -> bool:
+    from pipeline.serve.intake.json_text import parse_json
+
+    return names_file(parse_json(data, most_depth))
 
 
 def relative_path(scope: Scope) -> str:

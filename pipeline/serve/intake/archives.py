@@ -8,24 +8,35 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from pipeline.ingest.files import decoding
+from pipeline.serve.intake.zip_ends import MOST_FILES, check_directory
 from pipeline.serve.problems import TooLargeError, UnfitError
 from pipeline.serve.settings import MB, Limits
 
-_MOST_FILES = 20_000
 _DEEPEST = 8
 _LONGEST_PART = 200
 # Images and films, which fill exports, do not compress; texts do, and are small.
 _MOST_GROWTH = 4
 
 
-def is_record3d(path: Path) -> bool:
-    """Whether an archive is a recording of Record3D, which is read without being unpacked."""
+def is_record3d(path: Path, name: str) -> bool:
+    """Whether an archive is a recording of Record3D, which is read without being unpacked.
+
+    Args:
+        path: The archive.
+        name: What to call it.
+
+    Raises:
+        TooLargeError: If it has too many files.
+        InputError: If it is damaged.
+    """
+    check_directory(path, name)
     with decoding(path, "an archive"), zipfile.ZipFile(path) as archive:
         return "metadata" in archive.NameToInfo and any(name.startswith("rgbd/") for name in archive.NameToInfo)
 
 
-def is_npz(path: Path) -> bool:
-    """Whether an archive holds arrays of NumPy and nothing else."""
+def is_npz(path: Path, name: str) -> bool:
+    """Whether an archive holds arrays of NumPy and nothing else; see ``is_record3d``."""
+    check_directory(path, name)
     with decoding(path, "an archive"), zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         return bool(names) and all(name.endswith(".npy") for name in names)
@@ -45,11 +56,12 @@ def unpack(path: Path, folder: Path, name: str, limits: Limits) -> None:
         TooLargeError: If it has too many files, or too large ones.
         InputError: If it is damaged.
     """
+    check_directory(path, name)
     most_bytes = int(_MOST_GROWTH * limits.part_mb * MB)
     with decoding(path, "an archive"), zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         # Of a file, zipfile reads no more bytes than its header states.
-        if len(members) > _MOST_FILES or sum(member.file_size for member in members) > most_bytes:
+        if len(members) > MOST_FILES or sum(member.file_size for member in members) > most_bytes:
             raise _too_large(name, most_bytes)
         for member in members:
             target = folder.joinpath(*_parts(member, name))
@@ -59,7 +71,7 @@ def unpack(path: Path, folder: Path, name: str, limits: Limits) -> None:
 
 
 def _too_large(name: str, most_bytes: int) -> TooLargeError:
-    most = f"{_MOST_FILES} files or {most_bytes / MB:g} MB"
+    most = f"{MOST_FILES} files or {most_bytes / MB:g} MB"
     return TooLargeError(f"{name} has more than {most} when it is unpacked; send a shorter recording.")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.serve.intake.json_text import parse_object
 from pipeline.serve.intake.multipart import Form, read_form
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
     from pipeline.serve.store.store import Store
 
 JSON, FORM = "application/json", "multipart/form-data"
+Found = TypeVar("Found")
+
+# Python parses in one thread at a time; more would only take it from the event loop.
+_parsers = ThreadPoolExecutor(2, "parsing")
+
+
+async def apart(function: Callable[..., Found], *values: Any) -> Found:
+    """What a function gives that parses or checks what a client sent; it runs beside the event loop.
+
+    Args:
+        function: The function.
+        *values: Its arguments.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_parsers, function, *values)
 
 
 async def read_body(request: Request, store: Store, limits: Limits, client: str = "") -> Form | dict[str, Any]:
@@ -65,7 +80,7 @@ async def read_json(stream: AsyncIterator[bytes], limits: Limits) -> dict[str, A
                     raise TooLargeError(f"The request is larger than {limits.request_mb:g} MB; send less at once.")
     except TimeoutError:
         raise TooSlowError(f"The request took longer than {limits.send_s:g} s to arrive; send it again.") from None
-    return await asyncio.to_thread(parse_object, bytes(data), limits.json_depth)
+    return await apart(parse_object, bytes(data), limits.json_depth)
 
 
 async def _left(reading: Any) -> Any:

@@ -18,6 +18,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from pipeline.ingest.files import decoding
 from pipeline.records.errors import InputError
 from pipeline.serve.intake.pictures import MEGA, check_picture
+from pipeline.serve.intake.zip_ends import check_directory
 from pipeline.serve.problems import TooLargeError
 from pipeline.serve.settings import Limits
 
@@ -45,6 +46,8 @@ def check_depth(path: Path, suffix: str, name: str, limits: Limits) -> None:
     if count is None:
         check_picture(path, name, replace(limits, megapixels=most))
         return
+    if suffix == ".npz":
+        check_directory(path, name)
     try:
         with decoding(path, "a depth file"):
             values = count(path)

@@ -16,10 +16,10 @@ from pipeline.serve.settings import MB, Limits
 if TYPE_CHECKING:
     from pipeline.serve.store.store import Store
 
-# Headers of one part, and the text of one field. Boundaries have at most 70 characters (RFC 2046, 5.1.1).
+# Headers of one part, and all texts of a form together. Boundaries have at most 70 characters (RFC 2046, 5.1.1).
 _MOST_HEADER_BYTES = 2048
 _MOST_HEADERS = 6
-_MOST_FIELD_BYTES = MB
+_MOST_TEXT_BYTES = MB
 _LONGEST_BOUNDARY = 70
 _LONGEST_NAME = 100
 _PLAIN_ENCODINGS = (b"", b"7bit", b"8bit", b"binary")
@@ -98,7 +98,7 @@ class _Parts:
         self._store, self._limits, self._opened, self._client = store, limits, opened, client
         self._part = _Part()
         self._header, self._value = b"", b""
-        self._count = 0
+        self._count, self._text_bytes = 0, 0
         self._has_ended = False
         self._writes: list[tuple[Sink, bytes]] = []
         self._fields: dict[str, list[str]] = {}
@@ -201,8 +201,9 @@ class _Parts:
             self._writes.append((self._part.sink, data[start:end]))
         elif self._part.text is not None:
             self._part.text += data[start:end]
-            if len(self._part.text) > _MOST_FIELD_BYTES:
-                raise TooLargeError(f"A field of the form has more than {_MOST_FIELD_BYTES // MB} MB; shorten it.")
+            self._text_bytes += end - start
+            if self._text_bytes > _MOST_TEXT_BYTES:
+                raise TooLargeError(f"The texts of the form have more than {_MOST_TEXT_BYTES // MB} MB; shorten them.")
 
     def _end(self) -> None:
         if self._part.sink is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import re
 import threading
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,8 @@ from PIL import Image
 
 from pipeline.ingest.images import open_image
 from pipeline.records.errors import InputError
+from pipeline.serve.intake.endings import end_of_image, is_known_rest, scans_of
+from pipeline.serve.intake.zip_ends import has_end
 from pipeline.serve.problems import TooLargeError, UnfitError, UnsupportedError
 from pipeline.serve.settings import Limits
 
@@ -21,11 +22,11 @@ MEGA = 10**6
 # Cameras write at most about ten scans; each may cost a pass over all pixels. libjpeg-turbo's own tools stop at 500
 # (``-maxscans`` in https://github.com/libjpeg-turbo/libjpeg-turbo/blob/main/doc/usage.txt).
 _MOST_SCANS = 100
-# A marker in the coded data of JPEG: what follows FF is neither stuffing nor a restart (ITU-T T.81, B.1.1.2).
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_END, _SCAN = 0xD9, 0xDA
 # Markup that browsers and servers run, and the header that readers of PDF look for in the first kilobyte.
-_MARKUP = re.compile(rb"<(?:script|iframe|!doctype html|\?php\s)", re.IGNORECASE)
+_MARKUP = re.compile(
+    rb"<(?:script|iframe|!doctype html|\?php\s|[a-z]{1,12}[\s/][^<>\0]{0,100}?\bon[a-z]{3,20}+\s{0,9}+=)", re.IGNORECASE
+)
+_LONGEST_MARKUP, _PIECE_BYTES = 200, 10**6
 _PDF, _PDF_WITHIN = b"%PDF-", 1024
 _TIFF_TILES = (322, 323)
 _lock = threading.Lock()
@@ -95,39 +96,20 @@ def _too_large(name: str, limits: Limits) -> TooLargeError:
 def _check_alone(path: Path, name: str) -> None:
     """Refuse files that other programs read as something else, and JPEG that is made to take forever."""
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data[:3] == b"\xff\xd8\xff":
-            _check_scans(data, name)
-        is_other = _MARKUP.search(data) is not None or data.find(_PDF, 0, _PDF_WITHIN) >= 0
-    if is_other or _is_archive(path):
+        if data[:3] == b"\xff\xd8\xff" and scans_of(data)[1] > _MOST_SCANS:
+            raise TooLargeError(f"{name} is a JPEG of more than {_MOST_SCANS} scans; save it again.")
+        end = end_of_image(data)
+        if end is None:
+            raise InputError(f"{name} is an image that is cut off or damaged; send it again.")
+        is_other = not is_known_rest(data, end) or _has_markup(data) or data.find(_PDF, 0, _PDF_WITHIN) >= 0
+    if is_other or has_end(path):
         raise UnsupportedError(f"{name} is an image and something else at once; save it again as an image.")
 
 
-def _is_archive(path: Path) -> bool:
-    """Whether a file ends as a ZIP archive with a directory."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return bool(archive.namelist())
-    # The module raises errors of almost any type on what only looks like an archive.
-    except Exception:
-        return False
-
-
-def _check_scans(data: mmap.mmap, name: str) -> None:
-    """Follow the markers of a JPEG to its end (ITU-T T.81, B.1)."""
-    at, scans = 2, 0
-    while True:
-        marker = _MARKER.search(data, at)
-        if marker is None:
-            raise InputError(f"{name} is a JPEG that is cut off; send it again.")
-        code = data[marker.start() + 1]
-        if code == _END:
-            return
-        if code == _SCAN:
-            scans += 1
-            if scans > _MOST_SCANS:
-                raise TooLargeError(f"{name} is a JPEG of more than {_MOST_SCANS} scans; save it again.")
-        length = int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-        at = marker.end() + max(length, 2)
+def _has_markup(data: mmap.mmap) -> bool:
+    """Whether markup is within a file; piece by piece, so that other threads go on."""
+    pieces = range(0, len(data), _PIECE_BYTES)
+    return any(_MARKUP.search(data, at, at + _PIECE_BYTES + _LONGEST_MARKUP) for at in pieces)
 
 
 @contextmanager

@@ -183,9 +183,9 @@ def _export(upload: Upload, stage: Staging, limits: Limits, sampled: int) -> Pat
 
     name = clean_name(upload.name)
     path = stage.place(upload, (".zip", ".r3d"))
-    if is_npz(path):
+    if is_npz(path, name):
         raise UnsupportedError(f"{name} holds arrays and no image; send it as depth of one.")
-    if is_record3d(path):
+    if is_record3d(path, name):
         return stage.place(upload, (".r3d",))
     folder = stage.new_folder() / path.stem
     folder.mkdir()

@@ -14,11 +14,13 @@ from typing import Any, Protocol
 from pipeline.records import Anchor, Origin, Result
 from pipeline.records.errors import TheodoliteError
 from pipeline.records.message import Language
+from pipeline.serve.intake.bodies import apart
 from pipeline.serve.page.requests import Request, Settings, request_of
 from pipeline.serve.page.texts import say
 from pipeline.serve.page.turns import answer_html, seconds_of, title_of
 from pipeline.serve.problems import place_of, problem_of
 from pipeline.serve.records import Ask, Event, Job, JobState, Rejudge, SceneInput, Work
+from pipeline.serve.settings import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +114,7 @@ class _Run:
 
 
 async def conversation(
-    service: Service, plain: Any, settings: Settings, client: str
+    service: Service, plain: Any, settings: Settings, client: str, limits: Limits
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Submit what the page asks, and tell how far it is, until it is done, stopped or failed.
 
@@ -123,6 +125,7 @@ async def conversation(
         plain: The request's JSON.
         settings: What the inputs on the left say.
         client: Whose it is, for limits.
+        limits: Those of the server.
 
     Yields:
         ``{"run", "kind", "job", "scene", "state", "stage", "position", "problem", "turns"}``; a turn has ``title``,
@@ -131,9 +134,9 @@ async def conversation(
     shown = _Run(_named(plain, "run"), _named(plain, "kind"))
     is_settled = False
     try:
-        request = request_of(plain, settings)
+        request = await apart(request_of, plain, settings, limits)
         shown.scene = await asyncio.to_thread(_scene_id, service, request, client)
-        work = request.work(shown.scene)
+        work = await apart(request.work, shown.scene)
         shown.turns = [_Turn(title) for title in _titles(service, work)]
         began_s = time.monotonic()
         job = await asyncio.to_thread(service.submit, work, client)
@@ -166,7 +169,7 @@ def _scene_id(service: Service, request: Request, client: str) -> str:
     """The scene that a request is about; one with other known lengths is another scene."""
     if not isinstance(request.scene, str):
         return service.add_scene(request.scene, client)
-    if request.plain.get("kind") != "rejudge":
+    if request.kind != "rejudge":
         return request.scene
     return service.add_scene(replace(service.store.scene(request.scene), anchors=request.anchors), client)
 
@@ -252,7 +255,7 @@ def _finish(service: Service, shown: _Run, event: Event, request: Request, secon
     before: Result | None = None
     anchors: tuple[Anchor, ...] = ()
     if shown.kind == "rejudge":
-        before = service.store.result(str(request.plain["result"]))
+        before = service.store.result(str(request.result))
         anchors = request.anchors
     turn = shown.turns[question]
     turn.title = turn.title or title_of(result)

@@ -13,6 +13,7 @@ from pipeline.serve.page.conversation import Service, conversation, opened
 from pipeline.serve.page.inputs import Inputs, build_anchors, build_claim, build_settings, own_html, settings_of, value
 from pipeline.serve.page.texts import known_language, language_of, say
 from pipeline.serve.page.turns import rendered
+from pipeline.serve.settings import Limits
 
 if TYPE_CHECKING:
     from gradio import Blocks
@@ -25,7 +26,7 @@ def build_page(service: Service, described: Mapping[str, Any], result_days: floa
 
     Args:
         service: The service.
-        described: What the service says about itself: ``choices`` and ``is_small``.
+        described: What the service says about itself: ``choices``, ``limits`` and ``is_small``.
         result_days: Age at which results are deleted [days].
     """
     import gradio as gr
@@ -55,7 +56,8 @@ def build_page(service: Service, described: Mapping[str, Any], result_days: floa
         sent = gr.JSON(visible=False)
         feed, loaded, spoken = (_feed(gr, name) for name in ("run", "opened", "language"))
     with blocks:
-        _events(blocks, service, inputs, command, sent, feed, loaded, spoken)
+        limits = Limits(**described.get("limits", {}))
+        _events(blocks, service, inputs, command, sent, feed, loaded, spoken, limits)
         for button, action in ((ask, "ask"), (stop, "stop")):
             button.click(None, None, None, js=f"() => TheodolitePage.{action}()", api_visibility="private")
         question.submit(None, None, None, js="() => TheodolitePage.ask()", api_visibility="private")
@@ -116,6 +118,7 @@ def _events(
     feed: Any,
     loaded: Any,
     spoken: Any,
+    limits: Limits,
 ) -> None:
     import gradio as gr
 
@@ -124,7 +127,9 @@ def _events(
 
     async def run(plain: Any, request: Any, *values: Any) -> AsyncIterator[dict[str, Any]]:
         own = running.setdefault(str(request.session_hash), set())
-        async with aclosing(conversation(service, plain, settings_of(values, names), client_of(request))) as updates:
+        async with aclosing(
+            conversation(service, plain, settings_of(values, names), client_of(request), limits)
+        ) as updates:
             async for update in updates:
                 if job := update.get("job"):
                     own.add(job)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.ingest.annotations import parse_claims
-from pipeline.records import Anchor, Camera, Claim, Region
+from pipeline.records import Anchor, Camera
 from pipeline.records.errors import InputError
 from pipeline.records.message import Language
 from pipeline.serve.page.texts import known_language, say
-from pipeline.serve.records import Ask, Judge, Rejudge, SceneInput, Work
+from pipeline.serve.records import SceneInput, Work
+from pipeline.serve.schema.base import read
+from pipeline.serve.schema.scenes import SceneOptions, WithScene
+from pipeline.serve.schema.work import BODIES
+from pipeline.serve.settings import Limits
 
+# What the page calls the kinds of work of the API.
+_NAMES = {"ask": "ask", "judge": "verify", "rejudge": "rejudge"}
 CONFIGURED = "configured"
 """What a list of choices calls the option of the configuration."""
 
@@ -53,16 +58,22 @@ class Request:
     Args:
         run: The page's own number of it.
         page_language: Language of the page.
+        kind: ask, judge or rejudge.
         scene: The scene; its id where the server knows it already.
-        plain: All that the page sent.
-        settings: What the inputs on the left say.
+        anchors: The known lengths.
+        result: Id of the result that is judged again.
+        body: What is to be done, checked as a request of the API.
+        limits: Those of the server.
     """
 
     run: str
     page_language: Language
+    kind: str
     scene: SceneInput | str
-    plain: Mapping[str, Any]
-    settings: Settings
+    anchors: tuple[Anchor, ...]
+    result: str | None
+    body: WithScene
+    limits: Limits
 
     def work(self, scene: str) -> Work:
         """What is to be done about a scene.
@@ -71,96 +82,85 @@ class Request:
             scene: Its id.
 
         Raises:
-            InputError: If there is nothing to do, in the language of the page.
+            ServeError: If there is more than the limits allow.
+            RecordError: If a claim or box breaks a rule.
         """
-        kind = self.plain.get("kind")
-        if kind == "ask":
-            return self._ask(scene)
-        if kind == "judge":
-            claims, regions = _claims(self._list("claims")), _regions(self._list("regions"))
-            if not claims:
-                raise InputError(say(self.page_language, "no_claim"))
-            return Judge(scene, claims, regions, self.results_language or self.page_language)
-        if kind == "rejudge":
-            if not (result := _text(self.plain.get("result"))):
-                raise InputError(say(self.page_language, "no_answer"))
-            return Rejudge(scene, result)
-        raise InputError(say(self.page_language, "bad_request"))
-
-    def _ask(self, scene: str) -> Ask:
-        questions = tuple(one.strip() for one in self._list("questions") if isinstance(one, str) and one.strip())
-        if not questions:
-            raise InputError(say(self.page_language, "no_question"))
-        return Ask(
-            scene,
-            questions,
-            _regions(self._list("regions")),
-            hints=_chosen(self.settings.hints) or _text(self.plain.get("hints")),
-            language=self.results_language,
-            after=_text(self.plain.get("after")),
-        )
-
-    @property
-    def anchors(self) -> tuple[Anchor, ...]:
-        """The known lengths.
-
-        Raises:
-            RecordError: If one breaks a rule.
-        """
-        return tuple(Anchor.from_plain(one) for one in self._list("anchors"))
-
-    @property
-    def results_language(self) -> Language | None:
-        """Language of the results; None leaves it to each question."""
-        return known_language(self.settings.language)
-
-    def _list(self, name: str) -> Sequence[Any]:
-        return _listed(self.plain.get(name))
+        work: Work = self.body.work(scene, self.limits)  # type: ignore[attr-defined]
+        return work
 
 
-def request_of(plain: Any, settings: Settings) -> Request:
-    """The request that the page sent.
+def request_of(plain: Any, settings: Settings, limits: Limits) -> Request:
+    """The request that the page sent, checked by the models of the API.
 
     Args:
         plain: Its JSON.
         settings: What the inputs on the left say.
+        limits: Those of the server.
 
     Raises:
         InputError: If it lacks something, in the language of the page.
-        RecordError: If a length, claim or box cannot be used.
+        ServeError: If it does not fit, or breaks a limit, in the words of the API.
     """
     if not isinstance(plain, Mapping):
         raise InputError(say("en", "bad_request"))
     language = known_language(plain.get("page_language")) or "en"
-    scene = _text(plain.get("scene"))
-    return Request(
-        str(plain.get("run", ""))[:40], language, scene or _scene(plain, settings, language), plain, settings
-    )
+    kind = plain.get("kind")
+    if not isinstance(kind, str) or kind not in _NAMES:
+        raise InputError(say(language, "bad_request"))
+    known = _text(plain.get("scene"))
+    new = {} if known else _scene(plain, settings, language)
+    fields = _fields(kind, plain, settings, language)
+    body: WithScene = read(BODIES[_NAMES[kind]], {**fields, **(new or {"scene": known})}, limits)
+    # Known lengths are not those of a known scene, but of one that is made with them.
+    anchors = read(SceneOptions, {"anchors": _listed(plain.get("anchors"))}, limits).anchors
+    scene = known or body.input(body.uploads, body.depth_uploads)
+    records = tuple(anchor.record() for anchor in anchors)
+    run, result = str(plain.get("run", ""))[:40], _text(plain.get("result"))
+    return Request(run, language, kind, scene, records, result, body, limits)
 
 
-def _scene(plain: Mapping[str, Any], settings: Settings, language: Language) -> SceneInput:
-    images = _ids(plain.get("images"))
+def _fields(kind: str, plain: Mapping[str, Any], settings: Settings, language: Language) -> dict[str, Any]:
+    """What is asked, as fields of the API's request."""
+    if kind == "rejudge":
+        if not (result := _text(plain.get("result"))):
+            raise InputError(say(language, "no_answer"))
+        return {"result": result}
+    results_language = known_language(settings.language)
+    regions = _listed(plain.get("regions"))
+    if kind == "judge":
+        if not (claims := _said(plain.get("claims"))):
+            raise InputError(say(language, "no_claim"))
+        return {"claims": claims, "regions": regions, "language": results_language or language}
+    if not (questions := [one for one in _said(plain.get("questions")) if isinstance(one, str)]):
+        raise InputError(say(language, "no_question"))
+    return {
+        "questions": questions,
+        "regions": regions,
+        "hints": _chosen(settings.hints) or _text(plain.get("hints")),
+        "language": results_language,
+        "after": _text(plain.get("after")),
+    }
+
+
+def _scene(plain: Mapping[str, Any], settings: Settings, language: Language) -> dict[str, Any]:
+    """A new scene, as fields of the API's request."""
+    images, depth = _listed(plain.get("images")), _listed(plain.get("depth"))
     if not images:
         raise InputError(say(language, "no_images"))
     options = {name: option for name in ("depth", "ocr", "segment") if (option := _chosen(getattr(settings, name)))}
-    depth = _ids(plain.get("depth"))
     if depth:
         options.setdefault("depth", "file")
     camera, fov_deg = _camera(settings, plain.get("size"), language)
-    if camera is None and fov_deg is None and isinstance(known := plain.get("camera"), Mapping):
-        camera = {str(name): float(value) for name, value in known.items() if isinstance(value, int | float)}
-    stored_scale = plain.get("depth_scale")
-    scale = settings.depth_scale or (float(stored_scale) if isinstance(stored_scale, int | float) else None)
-    return SceneInput(
-        images,
-        depth,
-        settings.depth_kind,
-        scale,
-        camera,
-        fov_deg,
-        tuple(Anchor.from_plain(one) for one in _listed(plain.get("anchors"))),
-        options,
-    )
+    return {
+        "uploads": images,
+        "depth_uploads": depth,
+        "depth_kind": settings.depth_kind,
+        "depth_scale": settings.depth_scale or plain.get("depth_scale"),
+        "camera": plain.get("camera") if camera is None and fov_deg is None else camera,
+        "fov_deg": fov_deg,
+        "anchors": _listed(plain.get("anchors")),
+        "options": options,
+    }
 
 
 def _camera(settings: Settings, size: Any, language: Language) -> tuple[dict[str, float] | None, float | None]:
@@ -178,26 +178,10 @@ def _camera(settings: Settings, size: Any, language: Language) -> tuple[dict[str
     return {"fx": focal_px, "fy": focal_px, "cx": (width - 1) / 2, "cy": (height - 1) / 2}, None
 
 
-def _claims(values: Sequence[Any]) -> tuple[Claim | str, ...]:
-    """Sentences as they are, and claims of a relation and its names."""
-    claims: list[Claim | str] = []
-    for value in values:
-        if isinstance(value, str):
-            claims += [value.strip()] if value.strip() else []
-        else:
-            claims += parse_claims([value])
-    return tuple(claims)
-
-
-def _regions(values: Sequence[Any]) -> tuple[Region, ...]:
-    """Boxes drawn by hand: ``{"label": "cup", "box_px": [10, 20, 30, 40], "frame": 0}``."""
-    regions = []
-    for value in values:
-        if not isinstance(value, Mapping):
-            raise InputError("A box must be an object {label, box_px, frame}.")
-        label, frame = str(value.get("label", "")), value.get("frame", 0)
-        regions.append(Region(label, value.get("box_px", ()), frame, origin="given"))  # type: ignore[arg-type]
-    return tuple(regions)
+def _said(value: Any) -> list[Any]:
+    """Sentences without blanks around them, and what is none; empty ones are left out."""
+    stripped = [one.strip() if isinstance(one, str) else one for one in _listed(value)]
+    return [one for one in stripped if one != ""]
 
 
 def _chosen(option: str) -> str | None:
@@ -208,9 +192,5 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _listed(value: Any) -> Sequence[Any]:
+def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _ids(value: Any) -> tuple[str, ...]:
-    return tuple(one for one in _listed(value) if isinstance(one, str))

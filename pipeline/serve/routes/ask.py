@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from pipeline.serve.intake.bodies import apart
 from pipeline.serve.records import Job, Work
 from pipeline.serve.routes.bodies import client_of, received
 from pipeline.serve.routes.common import (
@@ -46,7 +47,7 @@ async def ask(request: Request, service: Serving, settings: Settings) -> Respons
     one that failed.
     """
     given, scene = await received(request, AskBody, service, settings)
-    job = await _done(request, service, given.work(scene, settings.limits))
+    job = await _done(request, service, await apart(given.work, scene, settings.limits))
     if job is None:
         return nobody()
     if not given.questions:
@@ -65,7 +66,7 @@ async def ask(request: Request, service: Serving, settings: Settings) -> Respons
 async def verify(request: Request, service: Serving, settings: Settings) -> Response:
     """Judge given claims, typed or in words, about given regions of a scene, and wait for the verdicts."""
     given, scene = await received(request, VerifyBody, service, settings)
-    return await _result(request, service, given.work(scene, settings.limits))
+    return await _result(request, service, await apart(given.work, scene, settings.limits))
 
 
 @router.post(
@@ -78,7 +79,7 @@ async def verify(request: Request, service: Serving, settings: Settings) -> Resp
 async def depth(request: Request, service: Serving, settings: Settings) -> Response:
     """Measure the depth of a scene's images, and wait for it; ``links`` leads to depth maps, points and 3D scenes."""
     given, scene = await received(request, DepthBody, service, settings)
-    return await _result(request, service, given.work(scene, settings.limits))
+    return await _result(request, service, await apart(given.work, scene, settings.limits))
 
 
 async def _result(request: Request, service: Service, work: Work) -> Response:

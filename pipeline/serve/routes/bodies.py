@@ -10,16 +10,16 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from pipeline.serve.intake.bodies import FORM, read_body
-from pipeline.serve.intake.json_text import parse_json
+from pipeline.serve.intake.bodies import FORM, apart, read_body
+from pipeline.serve.intake.json_text import MOST_VALUES, count_values, parse_json
 from pipeline.serve.intake.multipart import Form
 from pipeline.serve.intake.sources import read_sources
-from pipeline.serve.problems import UnfitError, UnsupportedError
-from pipeline.serve.records import SceneInput, Upload
+from pipeline.serve.problems import TooLargeError, UnfitError, UnsupportedError
+from pipeline.serve.records import Upload
 from pipeline.serve.schema.base import read
 from pipeline.serve.schema.scenes import SceneOptions, WithScene
 from pipeline.serve.service import Service
-from pipeline.serve.settings import ServeSettings
+from pipeline.serve.settings import Limits, ServeSettings
 
 Wanted = TypeVar("Wanted", bound=WithScene)
 
@@ -56,7 +56,7 @@ async def body_of(request: Request, service: Service, settings: ServeSettings) -
         ServeError: If it is malformed or breaks a limit.
     """
     found = await read_body(request, service.store, settings.limits, client_of(request))
-    return _of_form(found, settings) if isinstance(found, Form) else Given(found)
+    return await apart(_of_form, found, settings) if isinstance(found, Form) else Given(found)
 
 
 async def fields_of(request: Request, service: Service, settings: ServeSettings) -> dict[str, Any]:
@@ -104,7 +104,7 @@ async def received(
     Raises:
         ServeError: If the request does not fit, or a limit or a missing upload forbids it.
     """
-    given = read(model, (await body_of(request, service, settings)).plain)
+    given = await apart(read, model, (await body_of(request, service, settings)).plain, settings.limits)
     return given, await scene_of(given, request, service, settings)
 
 
@@ -129,9 +129,13 @@ async def kept(
     Raises:
         ServeError: If one is malformed, not allowed, or breaks a limit.
     """
-    plain = [each.model_dump(exclude_none=True) if isinstance(each, BaseModel) else each for each in sources]
-    found = await run_in_threadpool(read_sources, plain, service.store, settings, what, client_of(request))
-    return [upload.id for upload in found]
+    client = client_of(request)
+
+    def read_all() -> list[str]:
+        plain = [each.model_dump(exclude_none=True) if isinstance(each, BaseModel) else each for each in sources]
+        return [upload.id for upload in read_sources(plain, service.store, settings, what, client)]
+
+    return await run_in_threadpool(read_all)
 
 
 async def add_scene(
@@ -142,18 +146,7 @@ async def add_scene(
     Raises:
         ServeError: If an upload does not exist, or an option is not allowed.
     """
-    camera = None if options.camera is None else options.camera.model_dump()
-    scene = SceneInput(
-        tuple(images),
-        tuple(depth),
-        depth_kind=options.depth_kind,
-        depth_scale=options.depth_scale,
-        camera=camera,
-        fov_deg=options.fov_deg,
-        anchors=tuple(anchor.record() for anchor in options.anchors),
-        options={str(group): name for group, name in options.options.items()},
-    )
-    return await run_in_threadpool(service.add_scene, scene, client_of(request))
+    return await run_in_threadpool(service.add_scene, options.input(images, depth), client_of(request))
 
 
 def _of_form(form: Form, settings: ServeSettings) -> Given:
@@ -161,15 +154,16 @@ def _of_form(form: Form, settings: ServeSettings) -> Given:
     if unknown := sorted(form.files.keys() - _FILES.keys()):
         raise UnfitError(f"There is no file field {unknown[0][:80]!r}; send files as images or depth.")
     plain: dict[str, Any] = {}
+    json = _JsonFields(settings.limits)
     for name, texts in form.fields.items():
         if name == "question" and len(texts) > 1:
             plain["questions"] = list(texts)
         elif name in _LISTS:
-            plain[name] = [entry for text in texts for entry in _entries(name, text, settings)]
+            plain[name] = [entry for text in texts for entry in json.entries(name, text)]
         elif len(texts) > 1:
             raise UnfitError(f"The field {name[:80]!r} is given {len(texts)} times; give it once.")
         else:
-            plain[name] = texts[0] if name in _TEXTS else _json(name, texts[0], settings)
+            plain[name] = texts[0] if name in _TEXTS else json.value(name, texts[0])
     for name, uploads in form.files.items():
         if plain.keys() & {name, _FILES[name]}:
             raise UnfitError(f"Give {name} as files, or as ids of uploads, not both.")
@@ -177,18 +171,27 @@ def _of_form(form: Form, settings: ServeSettings) -> Given:
     return Given(plain, form.files)
 
 
-def _entries(name: str, text: str, settings: ServeSettings) -> list[Any]:
-    """The entries that one field adds to a list."""
-    if not text.lstrip().startswith(("[", "{")):
-        return [text]
-    value = _json(name, text, settings)
-    return value if isinstance(value, list) else [value]
+class _JsonFields:
+    """The fields of a form that are JSON, which together have no more values than one request."""
 
+    def __init__(self, limits: Limits) -> None:
+        self._most_depth = limits.json_depth
+        self._left = MOST_VALUES
 
-def _json(name: str, text: str, settings: ServeSettings) -> Any:
-    try:
-        return parse_json(text.encode(), settings.limits.json_depth)
-    except UnfitError:
-        raise
-    except Exception as error:
-        raise UnfitError(f"The field {name[:80]!r} must be JSON: {error}") from None
+    def entries(self, name: str, text: str) -> list[Any]:
+        """The entries that one field adds to a list."""
+        if not text.lstrip().startswith(("[", "{")):
+            return [text]
+        value = self.value(name, text)
+        return value if isinstance(value, list) else [value]
+
+    def value(self, name: str, text: str) -> Any:
+        """The value of one field."""
+        data = text.encode()
+        self._left -= count_values(data, self._most_depth, self._left)
+        try:
+            return parse_json(data, self._most_depth)
+        except (UnfitError, TooLargeError):
+            raise
+        except Exception as error:
+            raise UnfitError(f"The field {name[:80]!r} must be JSON: {error}") from None

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from pipeline.serve.intake.bodies import apart
 from pipeline.serve.problems import UnfitError
 from pipeline.serve.records import Ask
 from pipeline.serve.routes.bodies import add_scene, client_of, fields_of, kept
@@ -58,7 +59,7 @@ async def chat(request: Request, service: Serving, settings: Settings) -> Respon
     ``theodolite`` of the answer, or of the last chunk, holds the verdicts, the ids of result and scene, and links.
     Whatever else OpenAI's parameters ask for is accepted and ignored.
     """
-    given = read(ChatBody, await fields_of(request, service, settings))
+    given = await apart(read, ChatBody, await fields_of(request, service, settings), settings.limits)
     work = await _work(given, request, service, settings)
     client = client_of(request)
     if given.stream:
@@ -83,7 +84,8 @@ async def _work(given: ChatBody, request: Request, service: Service, settings: S
     question, images = question_of(given.messages), images_of(given.messages)
     options = given.theodolite or ChatOptions.model_validate({})
     check_texts([question], settings.limits)
-    regions = records_of(options.regions, settings.limits)
+    check_scene(options, bool(images))
+    regions = await apart(records_of, options.regions, settings.limits)
     scene = options.scene
     if scene is None:
         if not images:
@@ -92,6 +94,24 @@ async def _work(given: ChatBody, request: Request, service: Service, settings: S
         plain = options.model_dump(include=set(SceneOptions.model_fields), exclude_unset=True)
         scene = await add_scene(SceneOptions.model_validate(plain), uploads, [], request, service)
     return Ask(scene, (question,), regions, options.hints, options.language)
+
+
+def check_scene(options: ChatOptions, has_images: bool) -> None:
+    """Check that a conversation is about one scene.
+
+    Args:
+        options: What the request says beside OpenAI's parameters.
+        has_images: Whether a message holds images.
+
+    Raises:
+        UnfitError: If a known scene comes with images, or with what belongs to a new one.
+    """
+    if options.scene is None:
+        return
+    if has_images:
+        raise UnfitError("Give the id of a scene, or images in the messages, not both.")
+    if given := options.model_fields_set & SceneOptions.model_fields.keys():
+        raise UnfitError(f"{min(given)} belongs to a new scene; leave it out, or give the images instead of an id.")
 
 
 def question_of(messages: list[Message]) -> str:

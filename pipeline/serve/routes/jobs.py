@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
+from pipeline.serve.intake.bodies import apart
 from pipeline.serve.problems import UnfitError
 from pipeline.serve.records import Job
 from pipeline.serve.routes.bodies import body_of, client_of, scene_of
@@ -57,9 +58,10 @@ async def start(request: Request, response: Response, service: Serving, settings
     name = plain.pop("work", None)
     if not isinstance(name, str) or name not in BODIES:
         raise UnfitError(f"work must be one of {', '.join(BODIES)}.")
-    wanted = read(BODIES[name], plain)
+    wanted = await apart(read, BODIES[name], plain, settings.limits)
     scene = await scene_of(wanted, request, service, settings)
-    job = await run_in_threadpool(service.submit, wanted.work(scene, settings.limits), client_of(request))
+    work = await apart(wanted.work, scene, settings.limits)
+    job = await run_in_threadpool(service.submit, work, client_of(request))
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return JobView.of(job)
 

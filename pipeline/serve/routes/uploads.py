@@ -7,6 +7,7 @@ from contextlib import suppress
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
+from pipeline.serve.intake.bodies import apart
 from pipeline.serve.intake.scene import check_upload
 from pipeline.serve.problems import GoneError, UnknownError
 from pipeline.serve.records import Upload
@@ -59,5 +60,5 @@ def _check(found: Upload, service: Service, settings: ServeSettings) -> None:
 )
 async def make_scene(request: Request, service: Serving, settings: Settings) -> SceneCreated:
     """Make a scene of uploads, for questions that name it; its files are read by the first of them."""
-    given = read(SceneBody, await fields_of(request, service, settings))
+    given = await apart(read, SceneBody, await fields_of(request, service, settings), settings.limits)
     return SceneCreated(id=await add_scene(given, given.images, given.depth, request, service))

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
-from pipeline.serve.problems import UnfitError
+from pipeline.serve.problems import TooLargeError, UnfitError
+from pipeline.serve.settings import Limits
 
 Model = TypeVar("Model", bound=BaseModel)
+Entry = TypeVar("Entry")
+
+Listed = Annotated[list[Entry], FailFast()]
+"""A list, of which the first entry that does not fit is the only one that is told."""
 
 # Most faults of one request that its problem lists, and the length of each sentence.
 _MOST_FAULTS, _LONGEST_FAULT = 8, 200
+# Lists whose lengths the settings limit, by their names there.
+_COUNTED = frozenset(("questions", "claims", "regions"))
 
 # What Pydantic says in words of programs.
 _WORDS = {
@@ -58,22 +65,37 @@ class Fault(Answer):
     detail: str = Field(description="What is wrong there.", examples=["Field required"])
 
 
-def read(model: type[Model], plain: Any) -> Model:
+def read(model: type[Model], plain: Any, limits: Limits) -> Model:
     """A request from plain values.
 
     Args:
         model: Its model.
         plain: Dicts, lists, texts and numbers.
+        limits: ``questions``, ``claims`` and ``regions`` count, before any of these is looked at.
 
     Raises:
-        UnfitError: If they do not fit; names the places.
+        TooLargeError: If there are too many of these.
+        UnfitError: If the values do not fit; names the places.
     """
     if not isinstance(plain, Mapping):
         raise UnfitError(f"The request must be a JSON object, not {_kind(plain)}.")
+    for name in _COUNTED & model.model_fields.keys():
+        if isinstance(given := plain.get(name), list):
+            check_count(name, len(given), getattr(limits, name))
     try:
         return model.model_validate(dict(plain))
     except ValidationError as error:
         raise unfit(error.errors(include_url=False, include_input=False, include_context=False)) from None
+
+
+def check_count(what: str, count: int, most: int) -> None:
+    """Check a number against a limit.
+
+    Raises:
+        TooLargeError: If it is larger.
+    """
+    if count > most:
+        raise TooLargeError(f"The request has {count} {what}, but at most {most} are allowed; send several requests.")
 
 
 def unfit(faults: list[Any]) -> UnfitError:
@@ -84,7 +106,7 @@ def unfit(faults: list[Any]) -> UnfitError:
     ]
     first = listed[0]
     place = f" at {first['at']}" if first["at"] else ""
-    more = f" There are {len(faults) - 1} more faults." if len(faults) > 2 else ""
+    more = " There are more faults." if len(faults) > 2 else ""
     return UnfitError(f"The request does not fit{place}: {first['detail'].rstrip('.')}.{more}", errors=listed)
 
 

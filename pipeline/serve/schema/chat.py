@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.serve.schema.base import Answer
+from pipeline.serve.schema.base import Answer, Listed
 from pipeline.serve.schema.scenes import Id, SceneOptions
 from pipeline.serve.schema.work import RegionGiven
 
@@ -58,7 +58,7 @@ class ChatOptions(SceneOptions):
     """What this server knows beside OpenAI's parameters; Python's client sends it as extra_body."""
 
     scene: Id | None = Field(None, description="Id of a scene, in place of images.")
-    regions: list[RegionGiven] = Field([], max_length=10_000, description="Regions that the question names.")
+    regions: Listed[RegionGiven] = Field([], max_length=10_000, description="Regions that the question names.")
     hints: Literal["none", "table", "image", "both"] | None = Field(None, description="Depth hints in the prompt.")
     language: Literal["en", "zh"] | None = Field(None, description="Language of reasons; null takes the question's.")
 
@@ -66,7 +66,7 @@ class ChatOptions(SceneOptions):
 class ChatBody(Lenient):
     """A conversation. The last question of the user counts, and the latest images; further parameters are ignored."""
 
-    messages: Annotated[list[Message], Field(min_length=1, max_length=_MOST_MESSAGES)] = Field(
+    messages: Annotated[Listed[Message], Field(min_length=1, max_length=_MOST_MESSAGES)] = Field(
         description="The turns.",
         examples=[
             [

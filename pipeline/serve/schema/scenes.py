@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from pipeline.records import Anchor
 from pipeline.records.claim import Unit
-from pipeline.serve.records import FOV_DEG, Upload
-from pipeline.serve.schema.base import ID, Answer, Strict
+from pipeline.serve.records import FOV_DEG, SceneInput, Upload
+from pipeline.serve.schema.base import ID, Answer, Listed, Strict
 
 Id = Annotated[str, ID]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
@@ -114,7 +115,7 @@ class SceneOptions(Strict):
     fov_deg: Degrees | None = Field(
         None, description="Field of view along the longer side where no camera is known [degrees]."
     )
-    anchors: list[AnchorGiven] = Field(
+    anchors: Listed[AnchorGiven] = Field(
         [],
         max_length=32,
         description="Known lengths, which give metres to depth of unknown scale.",
@@ -126,17 +127,35 @@ class SceneOptions(Strict):
         examples=[{"segment": "grabcut"}],
     )
 
+    def input(self, images: Sequence[str], depth: Sequence[str]) -> SceneInput:
+        """What a scene is read from.
+
+        Args:
+            images: Ids of uploads.
+            depth: Ids of uploads.
+        """
+        return SceneInput(
+            tuple(images),
+            tuple(depth),
+            depth_kind=self.depth_kind,
+            depth_scale=self.depth_scale,
+            camera=None if self.camera is None else self.camera.model_dump(),
+            fov_deg=self.fov_deg,
+            anchors=tuple(anchor.record() for anchor in self.anchors),
+            options={str(group): name for group, name in self.options.items()},
+        )
+
 
 class SceneBody(SceneOptions):
     """A scene, from uploaded files."""
 
-    images: list[Id] = Field(
+    images: Listed[Id] = Field(
         min_length=1,
         max_length=1000,
         description="Ids of uploads: images of one scene, one video, or one export of a device.",
         examples=[["pXbn2kPkUuQ0m0mB0oYq3A"]],
     )
-    depth: list[Id] = Field([], max_length=1000, description="Ids of uploads: one depth file per image, or none.")
+    depth: Listed[Id] = Field([], max_length=1000, description="Ids of uploads: one depth file per image, or none.")
 
 
 class WithScene(SceneOptions):
@@ -145,12 +164,12 @@ class WithScene(SceneOptions):
     scene: Id | None = Field(
         None, description="Id of a scene that the server knows, in place of images and what comes with them."
     )
-    images: list[SourceLike] = Field(
+    images: Listed[SourceLike] = Field(
         [], max_length=1000, description="Images of one scene, one video, or one export of a device."
     )
-    depth: list[SourceLike] = Field([], max_length=1000, description="One depth file per image, or none.")
-    uploads: list[Id] = Field([], max_length=1000, description="Ids of uploads, in place of images.")
-    depth_uploads: list[Id] = Field([], max_length=1000, description="Ids of uploads, in place of depth.")
+    depth: Listed[SourceLike] = Field([], max_length=1000, description="One depth file per image, or none.")
+    uploads: Listed[Id] = Field([], max_length=1000, description="Ids of uploads, in place of images.")
+    depth_uploads: Listed[Id] = Field([], max_length=1000, description="Ids of uploads, in place of depth.")
 
     @model_validator(mode="after")
     def _is_one_scene(self) -> WithScene:

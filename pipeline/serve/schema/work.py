@@ -12,7 +12,7 @@ from pipeline.records.relations import RelationName
 from pipeline.serve.masks import box_of, check_lengths
 from pipeline.serve.problems import TooLargeError, UnfitError
 from pipeline.serve.records import Ask, Judge, MaskedRegion, MeasureDepth, Regions, Rejudge, RunLengths, Work
-from pipeline.serve.schema.base import ID, Strict
+from pipeline.serve.schema.base import ID, Listed, Strict, check_count
 from pipeline.serve.schema.scenes import Coordinate, Id, Name, WithScene
 from pipeline.serve.settings import Limits
 
@@ -28,7 +28,7 @@ class MaskLengths(Strict):
     size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
         description="Height and width of the upright image [px]."
     )
-    counts: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    counts: Listed[Annotated[int, Field(ge=0)]] = Field(min_length=1)
 
 
 class RegionGiven(Strict):
@@ -84,7 +84,9 @@ class ClaimGiven(Strict):
     comparison: Comparison = Field(Comparison.ABOUT, description="How the number is meant.")
     tolerance: float | None = Field(None, ge=0, description="Accepted deviation from the number, in its unit.")
     measure: str | None = Field(None, max_length=40, description="What exactly is measured, such as nearest or height.")
-    frames: list[FrameIndex] = Field([], max_length=_MOST_ENTRIES, description="Images that it speaks of; empty: all.")
+    frames: Listed[FrameIndex] = Field(
+        [], max_length=_MOST_ENTRIES, description="Images that it speaks of; empty: all."
+    )
     perspective: Name = Field("camera", description="camera, or the label of the object whose own left is meant.")
     negated: bool = Field(False, description="Whether the claim denies the relation.")
 
@@ -102,10 +104,10 @@ class AskBody(WithScene):
     """Questions about a scene."""
 
     question: Sentence | None = Field(None, description="The question.", examples=["Is the mug left of the book?"])
-    questions: list[Sentence] = Field(
+    questions: Listed[Sentence] = Field(
         [], max_length=_MOST_ENTRIES, description="Several questions, which are answered together."
     )
-    regions: list[RegionGiven] = Field([], max_length=_MOST_ENTRIES, description="Regions that the questions name.")
+    regions: Listed[RegionGiven] = Field([], max_length=_MOST_ENTRIES, description="Regions that the questions name.")
     hints: Literal["none", "table", "image", "both"] | None = Field(
         None, description="Depth hints in the prompt; null takes the server's."
     )
@@ -139,13 +141,13 @@ class AskBody(WithScene):
 class VerifyBody(WithScene):
     """Claims about a scene, judged without a model."""
 
-    claims: list[ClaimGiven | Sentence] = Field(
+    claims: Listed[ClaimGiven | Sentence] = Field(
         min_length=1,
         max_length=_MOST_ENTRIES,
         description="The claims, or sentences that state them.",
         examples=[[{"relation": "left_of", "subject": "mug", "object": "book"}, "The mug is behind the book."]],
     )
-    regions: list[RegionGiven] = Field(
+    regions: Listed[RegionGiven] = Field(
         [],
         max_length=_MOST_ENTRIES,
         description="The regions that they name.",
@@ -212,16 +214,6 @@ def records_of(given: list[RegionGiven], limits: Limits) -> Regions:
     if sum(region.mask_pixels for region in given) > limits.scene_megapixels * 1e6:
         raise TooLargeError(f"The masks together have more than {limits.scene_megapixels:g} million pixels.")
     return tuple(region.record() for region in given)
-
-
-def check_count(what: str, count: int, most: int) -> None:
-    """Check a number against a limit.
-
-    Raises:
-        TooLargeError: If it is larger.
-    """
-    if count > most:
-        raise TooLargeError(f"The request has {count} {what}, but at most {most} are allowed; send several requests.")
 
 
 def check_texts(texts: list[str] | tuple[str, ...], limits: Limits) -> None:

@@ -114,4 +114,4 @@ def test_recordings_and_arrays_are_told_by_their_names(
     files: dict[str, bytes], record3d: bool, npz: bool, tmp_path: Path
 ) -> None:
     (tmp_path / "a").write_bytes(zip_of(files))
-    assert (is_record3d(tmp_path / "a"), is_npz(tmp_path / "a")) == (record3d, npz)
+    assert (is_record3d(tmp_path / "a", "a.zip"), is_npz(tmp_path / "a", "a.zip")) == (record3d, npz)

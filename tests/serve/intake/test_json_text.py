@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.serve.intake.json_text import parse_json, parse_object
+from pipeline.serve.intake.json_text import count_values, parse_json, parse_object
 from pipeline.serve.problems import ServeError, TooLargeError, UnfitError
 
 VALUES = st.recursive(
@@ -64,9 +64,30 @@ def test_brackets_in_texts_do_not_nest() -> None:
     assert parse_json(text.encode(), 2)["a"] == "[" * 100
 
 
+@given(st.lists(st.sampled_from(['"', "\\", "[", ",", "a", "]"]), max_size=12).map("".join))
+def test_values_are_counted_outside_of_texts(text: str) -> None:
+    assert count_values(json.dumps([text, {text: text}]).encode(), 2) == 4
+
+
+def test_the_number_of_escaped_characters_is_bounded() -> None:
+    with pytest.raises(TooLargeError, match="escaped"):
+        parse_json(b'"' + b"\\u0041" * 2_000_001 + b'"', 32)
+
+
 def test_the_number_of_values_is_bounded() -> None:
+    assert len(parse_json(b"[" + b"0," * 199_997 + b"0]", 32)) == 199_998
+    for count in (199_999, 1_000_001):
+        with pytest.raises(TooLargeError, match="values"):
+            parse_json(b"[" + b"0," * count + b"0]", 32)
+    assert count_values(b'{"a": [1, 2, {"b": "3, 4"}]}', 32) == 6
     with pytest.raises(TooLargeError, match="values"):
-        parse_json(b"[" + b"0," * 1_000_001 + b"0]", 32)
+        count_values(b"1", 32, 0)
+
+
+def test_the_keys_of_an_object_are_bounded() -> None:
+    assert len(parse_json(json.dumps(dict.fromkeys(map(str, range(1000)))).encode(), 32)) == 1000
+    with pytest.raises(TooLargeError, match="keys"):
+        parse_json(json.dumps(dict.fromkeys(map(str, range(1001)))).encode(), 32)
 
 
 @pytest.mark.parametrize("data", [b'"' + b'\\"' * 2_000_000, b'"' * 2_000_001, b"\\" * 2_000_000, b'"\\' * 1_000_000])

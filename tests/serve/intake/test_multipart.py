@@ -11,7 +11,7 @@ from serve.fake_store import FakeStore
 from serve.files import file_part, form, image, text_part
 
 from pipeline.serve.intake.multipart import Form, read_form
-from pipeline.serve.problems import ServeError
+from pipeline.serve.problems import ServeError, TooLargeError
 from pipeline.serve.settings import Limits
 
 KIND = "multipart/form-data; boundary=xyzzy"
@@ -133,6 +133,22 @@ def test_other_types_and_boundaries_are_refused(kind: str, status: int, tmp_path
 def test_a_text_that_is_no_file_is_bounded(tmp_path: Path) -> None:
     limits = Limits()
     assert "1 MB" in refused(tmp_path, form([text_part("x" * 1_000_001)]), 413, limits=limits, piece=100_000)
+    assert "1 MB" in refused(tmp_path, form([text_part("x" * 300_000)] * 4), 413, limits=limits, piece=100_000)
+
+
+def test_a_large_text_is_refused_while_it_comes(tmp_path: Path) -> None:
+    taken = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal taken
+        yield form([text_part("")], ends=False)[:-2]
+        for _ in range(60):
+            taken += 1
+            yield b"x" * 1_000_000
+
+    with pytest.raises(TooLargeError, match="1 MB"):
+        asyncio.run(read_form(pieces(), KIND, FakeStore(tmp_path / "store"), Limits()))
+    assert taken == 2
 
 
 def test_a_slow_form_is_refused(tmp_path: Path) -> None:

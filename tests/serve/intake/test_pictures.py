@@ -152,11 +152,32 @@ def test_what_only_begins_like_an_image_is_refused(content: bytes, checked: Call
         b"<?php system($_GET[0]); ?>",
         b"<!DOCTYPE HTML><p>",
         b"<IFRAME src=x>",
+        b"<svg onload=alert(1)>",
+        b"<svg/onload = alert(1)>",
+        b"<img src=x onerror=alert(1)>",
+        b"PK\5\6" + bytes(18),
+        b"Rar!\x1a\7\1\0",
     ],
 )
 def test_an_image_that_is_something_else_too_is_refused(kind: str, other: bytes, checked: Callable[..., int]) -> None:
     with pytest.raises(UnsupportedError, match="something else"):
         checked(files.image(kind) + other)
+
+
+@pytest.mark.parametrize(
+    "text", [b"<svg onload=alert(1)>", b"<img src=x\nonerror =alert(1)>", b"<script>", b"<p on1=2>"]
+)
+@pytest.mark.parametrize("before", [0, 999_990, 2_000_000])
+def test_markup_within_an_image_is_found_wherever_it_lies(
+    text: bytes, before: int, checked: Callable[..., int]
+) -> None:
+    whole = files.image("PNG")
+    content = whole[:33] + files.png_chunk(b"prVt", bytes(before) + text) + whole[33:]
+    if b"on1" in text:
+        assert checked(content)
+        return
+    with pytest.raises(UnsupportedError):
+        checked(content)
 
 
 def test_an_image_that_begins_as_pdf_too_is_refused(checked: Callable[..., int]) -> None:

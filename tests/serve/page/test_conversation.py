@@ -13,6 +13,7 @@ from pipeline.serve.page.conversation import _batches, conversation, opened, reg
 from pipeline.serve.page.requests import Settings
 from pipeline.serve.problems import BusyError
 from pipeline.serve.records import Ask, Event, Job, JobState, Judge, Rejudge, Work
+from pipeline.serve.settings import Limits
 
 QUESTION = "Is the cup left of the lamp?"
 
@@ -30,7 +31,7 @@ def sent(**changes: Any) -> dict[str, Any]:
 
 def updates(fake: FakeService, plain: Any, settings: Settings = Settings()) -> list[dict[str, Any]]:  # noqa: B008
     async def collected() -> list[dict[str, Any]]:
-        return [update async for update in conversation(fake, plain, settings, "me")]
+        return [update async for update in conversation(fake, plain, settings, "me", Limits())]
 
     return asyncio.run(collected())
 
@@ -129,7 +130,7 @@ def test_a_conversation_that_is_left_cancels_its_job() -> None:
     fake = service()
 
     async def left() -> None:
-        updates = conversation(fake, sent(questions=[SLOW]), Settings(), "me")
+        updates = conversation(fake, sent(questions=[SLOW]), Settings(), "me", Limits())
         async for update in updates:
             if update["turns"][0].get("text"):
                 break
@@ -145,7 +146,7 @@ def test_a_stopped_job_says_so_and_keeps_its_words() -> None:
 
     async def stopped() -> list[dict[str, Any]]:
         found = []
-        async for update in conversation(fake, sent(questions=[SLOW]), Settings(), "me"):
+        async for update in conversation(fake, sent(questions=[SLOW]), Settings(), "me", Limits()):
             found.append(update)
             if update["turns"][0].get("text") == SLOW:
                 fake.cancel(update["job"])

@@ -10,7 +10,9 @@ import pytest
 from pipeline.records import AnchorKind, Claim
 from pipeline.records.errors import InputError, RecordError
 from pipeline.serve.page.requests import CONFIGURED, Settings, request_of
+from pipeline.serve.problems import TooLargeError, UnfitError
 from pipeline.serve.records import Ask, Judge, Rejudge, SceneInput
+from pipeline.serve.settings import Limits
 
 
 def sent(**changes: Any) -> dict[str, Any]:
@@ -18,7 +20,7 @@ def sent(**changes: Any) -> dict[str, Any]:
 
 
 def scene_of(plain: dict[str, Any], **settings: Any) -> SceneInput:
-    scene = request_of(plain, Settings(**settings)).scene
+    scene = request_of(plain, Settings(**settings), Limits()).scene
     assert isinstance(scene, SceneInput)
     return scene
 
@@ -74,27 +76,30 @@ def test_the_camera_of_an_example_gives_way_to_a_given_one() -> None:
 )
 def test_what_is_missing_is_said_in_the_language_of_the_page(plain: Any, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        request_of(plain, Settings(**settings))
+        request_of(plain, Settings(**settings), Limits())
 
 
 def test_questions_become_one_request_with_the_boxes_that_they_name() -> None:
     box = {"label": "mug", "box_px": [1, 2, 30, 40], "frame": 1}
-    plain = sent(questions=[" Where? ", "", 7, "Why?"], regions=[box], after="r")
-    work = request_of(plain, Settings(hints="table", language="zh")).work("s")
+    plain = sent(questions=[" Where? ", "", 7, "Why?"], regions=[box])
+    work = request_of(plain, Settings(hints="table", language="zh"), Limits()).work("s")
     assert isinstance(work, Ask)
     assert (work.scene, work.questions, work.hints, work.language) == ("s", ("Where?", "Why?"), "table", "zh")
     assert [(one.label, one.box_px, one.frame, str(one.origin)) for one in work.regions] == [
         ("mug", (1, 2, 30, 40), 1, "given")
     ]
-    assert work.after == "r"
-    assert request_of(sent(), Settings()).work("s") == Ask("s", ("Where?",))
-    assert request_of(sent(hints="none"), Settings()).work("s") == Ask("s", ("Where?",), hints="none")
-    assert request_of(sent(hints="none"), Settings(hints="both")).work("s") == Ask("s", ("Where?",), hints="both")
+    after = request_of(sent(after="r"), Settings(), Limits()).work("s")
+    assert isinstance(after, Ask) and after.after == "r"
+    assert request_of(sent(), Settings(), Limits()).work("s") == Ask("s", ("Where?",))
+    assert request_of(sent(hints="none"), Settings(), Limits()).work("s") == Ask("s", ("Where?",), hints="none")
+    assert request_of(sent(hints="none"), Settings(hints="both"), Limits()).work("s") == Ask(
+        "s", ("Where?",), hints="both"
+    )
 
 
 def test_claims_are_sentences_or_relations() -> None:
     claims = ["The cup is left of the lamp.", {"relation": "behind", "subject": "cup", "object": "lamp"}, " "]
-    work = request_of(sent(kind="judge", claims=claims, page_language="zh"), Settings()).work("s")
+    work = request_of(sent(kind="judge", claims=claims, page_language="zh"), Settings(), Limits()).work("s")
     assert isinstance(work, Judge)
     first, second = work.claims
     assert first == claims[0] and isinstance(second, Claim) and second.relation == "behind"
@@ -103,7 +108,7 @@ def test_claims_are_sentences_or_relations() -> None:
 
 def test_known_lengths_are_judged_with_the_answer_of_a_result() -> None:
     anchor = {"size": "cup", "measure": "height", "value": 9.5, "unit": "cm"}
-    request = request_of(sent(kind="rejudge", scene="s", result="r", anchors=[anchor]), Settings())
+    request = request_of(sent(kind="rejudge", scene="s", result="r", anchors=[anchor]), Settings(), Limits())
     assert request.work("t") == Rejudge("t", "r")
     assert [one.kind for one in request.anchors] == [AnchorKind.SIZE]
 
@@ -114,21 +119,57 @@ def test_known_lengths_are_judged_with_the_answer_of_a_result() -> None:
         ({"questions": []}, InputError),
         ({"questions": "Where?"}, InputError),
         ({"kind": "judge", "claims": []}, InputError),
-        ({"kind": "judge", "claims": [{"relation": "near-ish", "subject": "a"}]}, InputError),
-        ({"kind": "judge", "claims": [{"relation": "behind", "subject": "a"}]}, InputError),
+        ({"kind": "judge", "claims": [{"relation": "near-ish", "subject": "a"}]}, UnfitError),
+        ({"kind": "judge", "claims": [{"relation": "behind", "subject": "a"}]}, RecordError),
         ({"kind": "rejudge"}, InputError),
         ({"kind": "delete"}, InputError),
-        ({"regions": [3]}, InputError),
+        ({"regions": [3]}, UnfitError),
         ({"regions": [{"label": "a", "box_px": [9, 0, 1, 1]}]}, RecordError),
-        ({"regions": [{"label": "a", "box_px": "long"}]}, RecordError),
+        ({"regions": [{"label": "a", "box_px": "long"}]}, UnfitError),
     ],
 )
 def test_work_that_makes_no_sense_is_refused(changes: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
-        request_of(sent(**changes), Settings()).work("s")
+        request_of(sent(**changes), Settings(), Limits()).work("s")
 
 
 @pytest.mark.parametrize("anchor", [{}, {"size": "cup"}, {"size": "cup", "value": -1, "unit": "m"}, 3, {"url": "x"}])
 def test_lengths_that_make_no_sense_are_refused(anchor: Any) -> None:
-    with pytest.raises(RecordError):
-        request_of(sent(anchors=[anchor]), Settings())
+    with pytest.raises(UnfitError):
+        request_of(sent(anchors=[anchor]), Settings(), Limits())
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"regions": [{"label": "a" * 900_000, "box_px": [0, 0, 9, 9]}]}, UnfitError, "regions.0.label"),
+        ({"regions": [{"label": "a", "box_px": [0, 0, 9, 9], "evil": 1}]}, UnfitError, "no such field"),
+        ({"regions": [{"label": "a", "box_px": [0, 0, 9, 9]}] * 201}, TooLargeError, "has 201 regions"),
+        ({"anchors": [{"size": "cup", "value": 1, "unit": "m", "measure": "height"}] * 2000}, UnfitError, "anchors"),
+        ({"images": ["a"] * 5000}, UnfitError, "uploads"),
+        ({"images": [{"path": "a"}]}, UnfitError, "uploads.0"),
+        ({"camera": {"evil": 1}}, UnfitError, "camera"),
+        ({"camera": "evil"}, UnfitError, "camera"),
+        ({"depth": ["d"], "depth_scale": -1}, UnfitError, "depth_scale"),
+        ({"questions": ["a" * 4001]}, TooLargeError, "4001 characters"),
+        ({"questions": ["a?"] * 9}, TooLargeError, "has 9 questions"),
+        ({"hints": "evil"}, UnfitError, "hints"),
+        ({"after": "a" * 101}, UnfitError, "after"),
+        ({"scene": "a" * 101}, UnfitError, "scene"),
+        ({"kind": "judge", "claims": ["a"] * 101}, TooLargeError, "has 101 claims"),
+        ({"kind": "judge", "claims": [7]}, UnfitError, "claims.0"),
+        ({"kind": "rejudge", "scene": "s", "result": "r" * 101}, UnfitError, "result"),
+        ({"kind": "rejudge", "scene": "s", "result": "r", "anchors": [{"evil": 1}]}, UnfitError, "anchors.0"),
+    ],
+)
+def test_what_the_page_sends_keeps_to_the_limits_of_the_api(
+    changes: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        request_of(sent(**changes), Settings(), Limits()).work("s")
+
+
+def test_options_of_the_page_keep_to_the_limits_of_the_api() -> None:
+    for settings in ({"ocr": "o" * 101}, {"depth_kind": "evil"}, {"depth_scale": -1.0}, {"fov_deg": 200.0}):
+        with pytest.raises(UnfitError):
+            request_of(sent(depth=["d"]), Settings(**settings), Limits())

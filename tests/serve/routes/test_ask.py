@@ -6,18 +6,21 @@ import asyncio
 import base64
 import json
 import socket
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema
 import pytest
 from fastapi.testclient import TestClient
 from serve.fake_service import SMALL, TEXT, FakeService, fake_app, png
 
 from pipeline.records import Anchor, Camera, Claim, FrameSummary, Origin, Region, json_schema
+from pipeline.serve.intake.json_text import parse_json
 from pipeline.serve.records import Ask, JobState, Judge, MaskedRegion, MeasureDepth, RunLengths
 from pipeline.serve.routes.common import links_of
 
@@ -287,3 +290,60 @@ def test_each_client_has_a_name(fake: Fake) -> None:
     service, client = fake
     client.post("/v1/ask", json={"images": [DATA], "question": "one?"})
     assert service.clients == ["testclient"]
+
+
+def test_the_values_of_all_fields_of_a_form_count_together(fake: Fake) -> None:
+    service, client = fake
+    some = "[" + "1," * 9_999 + "1]"
+    answer = client.post("/v1/verify", files=[("claims", (None, some))] * 21)
+    assert answer.status_code == 413 and "values" in answer.json()["detail"]
+    assert client.post("/v1/verify", json={"claims": [1] * 200_001}).status_code == 413
+    assert not service.works
+
+
+def test_fields_that_repeat_beyond_a_limit_are_refused(fake: Fake) -> None:
+    _service, client = fake
+    for path, name, text in (("/v1/ask", "question", "one?"), ("/v1/verify", "claims", json.dumps([CLAIM] * 3))):
+        files = [("images", ("a.png", png())), *[(name, (None, text))] * 60]
+        answer = client.post(path, files=files)
+        assert answer.status_code == 413 and "are allowed" in answer.json()["detail"]
+
+
+def test_lists_that_are_too_long_are_not_looked_at(fake: Fake) -> None:
+    wrong = {"unknown": 1}
+    for name, count in (("claims", 101), ("regions", 201), ("questions", 9)):
+        path = "/v1/ask" if name == "questions" else "/v1/verify"
+        answer = fake[1].post(path, json={"scene": "s", name: [wrong] * count})
+        assert answer.status_code == 413 and f"has {count} {name}" in answer.json()["detail"]
+    answer = fake[1].post("/v1/depth", json={"images": [DATA], "anchors": [wrong] * 33})
+    assert answer.status_code == 422 and len(answer.json()["errors"]) == 1
+
+
+def test_only_the_first_faults_of_a_list_are_told(fake: Fake) -> None:
+    wrong = {str(number): 1 for number in range(30)}
+    plain = fake[1].post("/v1/verify", json={"scene": "s", "claims": [wrong] * 90}).json()
+    assert {error["at"].split(".")[1] for error in plain["errors"]} == {"0"} and len(plain["errors"]) == 8
+    assert plain["detail"].endswith("There are more faults.")
+    many = {"scene": "s", "claims": ["x"], **{str(number): 1 for number in range(1000)}}
+    assert fake[1].post("/v1/verify", json=many).status_code == 413, "keys are faults, too"
+
+
+def test_the_event_loop_goes_on_while_a_request_is_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop_threads, parsing = set(), set()
+
+    def noted(*values: Any) -> Any:
+        parsing.add(threading.current_thread())
+        return parse_json(*values)
+
+    monkeypatch.setattr("pipeline.serve.routes.bodies.parse_json", noted)
+    _, app = fake_app(tmp_path)
+
+    async def asked() -> int:
+        loop_threads.add(threading.current_thread())
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            files = [("images", ("a.png", png())), ("claims", (None, json.dumps(CLAIM)))]
+            files.append(("regions", (None, json.dumps([REGION, {**REGION, "label": "book"}]))))
+            return (await client.post("/v1/verify", files=files)).status_code
+
+    assert asyncio.run(asked()) == 200 and parsing and not parsing & loop_threads

@@ -83,6 +83,17 @@ def test_options_of_this_server_come_beside_openais(fake: Fake) -> None:
     assert client.post(PATH, json=again).json()["theodolite"]["scene"] == found["scene"]
 
 
+def test_a_known_scene_comes_without_images_and_what_belongs_to_a_new_one(fake: Fake) -> None:
+    service, client = fake
+    body = {"messages": [user(text("Is it?"), image())], "theodolite": {"scene": "s"}}
+    answer = client.post(PATH, json=body)
+    assert answer.status_code == 422 and "not both" in answer.json()["error"]["message"]
+    body = {"messages": [{"role": "user", "content": "Is it?"}], "theodolite": {"scene": "s", "fov_deg": 60}}
+    answer = client.post(PATH, json=body)
+    assert answer.status_code == 422 and "fov_deg belongs to a new scene" in answer.json()["detail"]
+    assert not service.works
+
+
 def test_a_stream_says_the_answer_in_pieces_and_ends_with_the_verdicts(fake: Fake) -> None:
     body = {"messages": [user(text("Is it?"), image())], "stream": True, "stream_options": {"include_usage": True}}
     answer = fake[1].post(PATH, json=body)
