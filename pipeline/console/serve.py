@@ -226,7 +226,9 @@ def _run(app: Any, service: Service, listener: socket.socket, said: Said) -> Non
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
     from pipeline.serve.app import STOP_S
-    from pipeline.serve.guard.connections import http_protocol
+    from pipeline.serve.guard.connections import ACCEPTED_AT_ONCE, RareAcceptErrors, http_protocol
+
+    logging.getLogger("asyncio").addFilter(RareAcceptErrors())
 
     class Server(uvicorn.Server):
         """Stops the work at once when the server stops, so that waiting clients get their answer."""
@@ -254,6 +256,7 @@ def _run(app: Any, service: Service, listener: socket.socket, said: Said) -> Non
     config = uvicorn.Config(
         app,
         http=http_protocol(service.settings.limits),
+        backlog=ACCEPTED_AT_ONCE,
         log_config=None,
         access_log=False,
         server_header=False,

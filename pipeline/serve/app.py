@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -10,6 +10,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
 from pipeline import __version__
 from pipeline.records.errors import TheodoliteError
@@ -25,6 +27,8 @@ from pipeline.serve.settings import ServeSettings
 
 STOP_S = 10.0
 """Time that running work has to finish once the server stops [s]."""
+_API = "/v1"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _ABOUT = """\
 Ask a vision-language model about space, and get its answer with a verdict for each claim, judged in 3D.
 
@@ -82,12 +86,36 @@ def create_app(service: Service, settings: ServeSettings, token: str | None = No
     app.add_exception_handler(TheodoliteError, _refused)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(HTTPException, _of_the_framework)
+    # Gradio's application, mounted at / below, would take what no route matches.
+    app.router.routes.append(Route(f"{_API}/{{path:path}}", _Unmatched(app.routes)))
     if settings.page:
         from pipeline.serve.page.mount import mount_page
 
         mount_page(app, service, settings)
     install_guards(app, settings, token)
     return app
+
+
+class _Unmatched:
+    """Refuses what no route matches: with the methods of a path that has others, or as unknown.
+
+    Args:
+        routes: The routes of the API.
+    """
+
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        self._routes = tuple(routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        allowed = [method for method in _METHODS if self._has(method, scope)]
+        if allowed:
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+
+    def _has(self, method: str, scope: Scope) -> bool:
+        plain = {name: scope[name] for name in ("type", "path", "headers")}
+        return any(route.matches({**plain, "method": method})[0] is Match.FULL for route in self._routes)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

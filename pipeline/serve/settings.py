@@ -34,10 +34,15 @@ class Limits:
         claims: Claims of one request.
         regions: Regions of one request.
         send_s: Time that a client may take to send its request [s].
+        stream_s: Time that an answer may take [s], such as the events of a job; its client then connects again.
+        connections: Open connections; one more is refused with the status 503. A process that may open fewer files has
+            fewer.
+        client_connections: Open connections of one client; one more is refused with the status 429.
         job_s: Time that a job may run [s]; the wait before it does not count.
-        queue: Jobs that may wait; one more is refused with the status 429.
+        queue: Jobs that may wait; one more is refused with the status 429. One client fills at most half of it.
         client_jobs: Jobs of one client that may wait or run.
-        client_per_minute: Requests of one client in a minute that start work or upload files.
+        client_per_minute: Requests of one client in a minute that start work or upload files. A client is an address;
+            all programs of this machine are one.
     """
 
     request_mb: Positive = 96.0
@@ -54,6 +59,9 @@ class Limits:
     claims: Count = 100
     regions: Count = 200
     send_s: Positive = 60.0
+    stream_s: Positive = 3600.0
+    connections: Count = 1000
+    client_connections: Count = 64
     job_s: Positive = 600.0
     queue: Count = 64
     client_jobs: Count = 16

@@ -38,6 +38,7 @@ def call(
     leaves: bool = False,
     state: dict[str, Any] | None = None,
     scheme: str = "http",
+    query: bytes = b"",
 ) -> Answer:
     """One request.
 
@@ -52,13 +53,14 @@ def call(
         leaves: Whether the client leaves before the last piece.
         state: Receives the state of the request.
         scheme: ``http`` or ``https``.
+        query: What follows the path.
     """
     pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
     if not any(key.lower() == "host" for key, _ in pairs):
         pairs.append(("Host", "localhost:7860"))
     pieces = [body] if isinstance(body, bytes) else list(body)
     scope = {
-        "type": "http", "method": method, "path": path, "query_string": b"", "root_path": "", "scheme": scheme,
+        "type": "http", "method": method, "path": path, "query_string": query, "root_path": "", "scheme": scheme,
         "headers": [(key.lower().encode("latin-1"), value.encode("latin-1")) for key, value in pairs],
         "client": (client, 50_000), "server": ("127.0.0.1", 7860), "state": {} if state is None else state,
         "http_version": "1.1", "raw_path": path.encode("latin-1", "replace"),

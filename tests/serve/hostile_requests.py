@@ -21,7 +21,7 @@ from pipeline.serve.settings import Limits
 
 LIMITS = Limits(
     request_mb=2, part_mb=1, parts=8, frames=4, megapixels=4, scene_megapixels=8, video_s=10, send_s=1,
-    client_per_minute=100_000,
+    client_per_minute=100_000, client_connections=200,
 )  # fmt: skip
 PHOTO = image("PNG")
 ASK, DEPTH, JOIN = "/v1/ask", "/v1/depth", "/gradio_api/queue/join"

@@ -55,6 +55,39 @@ def test_what_the_framework_refuses_is_a_problem_too(fake: Fake, method: str, pa
     assert (answer.headers.get("allow") is not None) == (status == 405)
 
 
+@pytest.mark.parametrize(
+    "method, path, status, allowed",
+    [
+        ("OPTIONS", "/v1/ask", 405, "POST"),
+        ("GET", "/v1/ask", 405, "POST"),
+        ("PUT", "/v1/jobs/abc", 405, "GET, DELETE"),
+        ("BREW", "/v1/relations", 405, "GET"),
+        ("GET", "/v1/nothing", 404, None),
+    ],
+)
+def test_beside_the_page_wrong_methods_of_the_api_are_named(
+    tmp_path: Path, method: str, path: str, status: int, allowed: str | None
+) -> None:
+    from fastapi import FastAPI
+    from starlette.routing import Mount
+
+    from pipeline.serve.app import _Unmatched
+
+    _, app = fake_app(tmp_path)
+    assert isinstance(app, FastAPI)
+    (last,) = [route for route in app.routes if isinstance(getattr(route, "app", None), _Unmatched)]
+    assert app.routes[-1] is last, "the page comes after it"
+
+    async def page(scope: Any, receive: Any, send: Any) -> None:
+        raise RuntimeError("the page is asked")
+
+    app.router.routes.append(Mount("/", page))
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        answer = client.request(method, path)
+    assert (answer.status_code, answer.headers.get("allow")) == (status, allowed)
+    assert answer.headers["content-type"] == PROBLEM
+
+
 def test_others_need_the_token(tmp_path: Path) -> None:
     from pipeline.serve.app import create_app
 

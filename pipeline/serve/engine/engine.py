@@ -162,6 +162,9 @@ class Engine:
                 )
             if sum(each.waiting for each in self._lanes.values()) >= limits.queue:
                 raise BusyError("The queue is full; try again later.", lane.retry_s())
+            # The other half stays for others, who could not ask at all otherwise.
+            if sum(each.waiting_of(client) for each in self._lanes.values()) >= max(1, limits.queue // 2):
+                raise BusyError("Your jobs fill half of the queue; try again when one of them runs.", lane.retry_s())
             self._clients[client] += 1
         try:
             self._store.add_job(job)

@@ -33,6 +33,10 @@ class FairQueue(Generic[Item]):
         for turn in range(max(map(len, self._clients.values()), default=0)):
             yield from [items[turn] for items in self._clients.values() if turn < len(items)]
 
+    def count(self, client: str) -> int:
+        """Number of items of a client."""
+        return len(self._clients.get(client, ()))
+
     def push(self, client: str, item: Item) -> None:
         """Add an item of a client."""
         self._clients.setdefault(client, deque()).append(item)

@@ -32,6 +32,10 @@ class Lane:
         """Number of jobs that wait."""
         return len(self._waiting)
 
+    def waiting_of(self, client: str) -> int:
+        """Number of jobs of a client that wait."""
+        return self._waiting.count(client)
+
     @property
     def running(self) -> Iterable[Ticket]:
         """The jobs that run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from pipeline.serve.problems import MEDIA_TYPE, problem_of
@@ -22,6 +23,19 @@ SAFE_METHODS = frozenset(("GET", "HEAD"))
 def values_of(scope: Scope, name: bytes) -> list[str]:
     """The values of a request's header, in their order; the name is in lower case."""
     return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
+
+
+def cookies_of(scope: Scope, name: str) -> list[str]:
+    """The values of a cookie that a request holds."""
+    found = []
+    for value in values_of(scope, b"cookie"):
+        try:
+            cookie = SimpleCookie(value).get(name)
+        except CookieError:
+            continue
+        if cookie is not None:
+            found.append(cookie.value)
+    return found
 
 
 async def send_answer(

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from typing import Any
+from urllib.parse import parse_qs
 
 from pipeline.serve.guard.answers import App, Message, Receive, Scope, Send, values_of
-from pipeline.serve.problems import TooLargeError, UnfitError, UnknownError, UnsupportedError
-from pipeline.serve.settings import MB, Limits
+from pipeline.serve.guard.gradio_sessions import GradioApp, Sessions, owner_of
+from pipeline.serve.problems import BusyError, TooLargeError, UnfitError, UnknownError, UnsupportedError
+from pipeline.serve.settings import Limits
+
+logger = logging.getLogger(__name__)
 
 # Relative to where Gradio is mounted; what a page of Gradio 6.31 asks for in a browser.
 _READ = re.compile(
     r"/?|/config/?|(/gradio_api)?/theme\.css|/favicon\.ico|/(assets|static)(/[\w.-]+)+"
-    r"|/gradio_api/(queue/data|startup-events|heartbeat/\w+)"
+    r"|/gradio_api/(queue/data|startup-events|heartbeat/[\w-]+)"
 )
 _CALLED = re.compile(r"/gradio_api/(queue/join|cancel|reset/?)")
-_MOST_BYTES = 2 * MB
+_HEARTBEAT, _ANSWERS, _JOIN, _CANCEL = (
+    f"/gradio_api/{name}" for name in ("heartbeat/", "queue/data", "queue/join", "cancel")
+)
+_SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MOST_BYTES, _LONGEST_QUERY = 256_000, 1000
+# Calls of one session whose end was not read; Gradio keeps all that they said.
+_MOST_PENDING = 8
 _FILE_KEYS = frozenset(("path", "url"))
 _FILE_TYPE = "gradio.FileData"
 
@@ -32,6 +43,8 @@ class GradioRoutes:
     def __init__(self, app: App, limits: Limits) -> None:
         self.app = app
         self._limits = limits
+        self._gradio = GradioApp(app)
+        self.sessions = Sessions(self._gradio.forget)
 
     @property
     def routes(self) -> Any:
@@ -43,22 +56,74 @@ class GradioRoutes:
         if scope["type"] == "http":
             path = relative_path(scope)
             if scope["method"] == "POST" and _CALLED.fullmatch(path):
-                receive = await self._checked(scope, receive)
+                receive = await self._checked(scope, receive, path)
             elif scope["method"] not in ("GET", "HEAD") or not _READ.fullmatch(path) or ".." in path:
                 raise UnknownError("There is nothing at this address.")
+            elif path.startswith(_HEARTBEAT):
+                await self.sessions.use(_session(path.removeprefix(_HEARTBEAT)), owner_of(scope))
+            elif path == _ANSWERS:
+                await self._follow(scope, receive, send)
+                return
         await self.app(scope, receive, send)
 
-    async def _checked(self, scope: Scope, receive: Receive) -> Receive:
-        """The body again, once it is known to name no file."""
+    async def _follow(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on the answers of a session."""
+        query = scope["query_string"].decode("latin-1")
+        given = parse_qs(query).get("session_hash", []) if len(query) <= _LONGEST_QUERY else []
+        session = _session(given[0] if len(given) == 1 else None)
+        await self.sessions.use(session, owner_of(scope))
+        is_open = False
+
+        async def noted(message: Message) -> None:
+            nonlocal is_open
+            is_open = message["type"] == "http.response.start" or bool(message.get("more_body"))
+            await send(message)
+
+        with self.sessions.followed(session):
+            try:
+                await self.app(scope, receive, noted)
+            except Exception as error:
+                if not is_open:
+                    raise
+                # Gradio says what was wrong before it raises, such as that nothing was asked.
+                logger.info("Answers of the page ended early: %s.", type(error).__name__)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _admit(self, scope: Scope, path: str, given: Any) -> None:
+        """Refuse calls of functions that the page has not, or of sessions of others."""
+        if not isinstance(given, dict):
+            raise UnfitError("Send a JSON object.")
+        if path not in (_JOIN, _CANCEL):
+            return
+        session = _session(given.get("session_hash"))
+        if path == _JOIN:
+            index, data = given.get("fn_index"), given.get("data")
+            if type(index) is not int:
+                raise UnfitError("fn_index must be a whole number.")
+            inputs = self._gradio.inputs().get(index)
+            if inputs is None:
+                raise UnknownError("The page has no such function.")
+            if not isinstance(data, list) or len(data) != inputs or given.get("batched") or given.get("simple_format"):
+                raise UnfitError(f"This function of the page takes a list of {inputs} values.")
+        await self.sessions.use(session, owner_of(scope))
+        if path == _JOIN and self._gradio.pending(session) >= _MOST_PENDING:
+            raise BusyError("This page asks for too much at once; wait for its answers.")
+
+    async def _checked(self, scope: Scope, receive: Receive, path: str) -> Receive:
+        """The body again, once it is known to call a function of the page and to name no file."""
         from pipeline.serve.intake.bodies import apart
+        from pipeline.serve.intake.json_text import parse_json
 
         if [value.partition(";")[0].strip().lower() for value in values_of(scope, b"content-type")] != [
             "application/json"
         ]:
             raise UnsupportedError("Send application/json.")
         data = await _read(receive)
-        if data is not None and await apart(_names_file, data, self._limits.json_depth):
-            raise UnfitError("Files are sent to /v1/uploads; requests of the page hold none.")
+        if data is not None:
+            given = await apart(parse_json, data, self._limits.json_depth)
+            if names_file(given):
+                raise UnfitError("Files are sent to /v1/uploads; requests of the page hold none.")
+            await self._admit(scope, path, given)
         is_given = False
 
         async def again() -> Message:
@@ -82,15 +147,20 @@ async def _read(receive: Receive) -> bytes | None:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > _MOST_BYTES:
-            raise TooLargeError(f"A request of the page has at most {_MOST_BYTES // MB} MB.")
+            raise TooLargeError(f"A request of the page has at most {_MOST_BYTES // 1000} kB.")
         if not message.get("more_body", False):
             return b"".join(parts)
 
 
-def _names_file(data: bytes, most_depth: int) -> bool:
-    from pipeline.serve.intake.json_text import parse_json
+def _session(given: Any) -> str:
+    """The name of a session.
 
-    return names_file(parse_json(data, most_depth))
+    Raises:
+        UnfitError: If it is none.
+    """
+    if not isinstance(given, str) or not _SESSION.fullmatch(given):
+        raise UnfitError("session_hash must be 1 to 64 letters, digits, - or _.")
+    return given
 
 
 def relative_path(scope: Scope) -> str:

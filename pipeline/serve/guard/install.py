@@ -7,7 +7,9 @@ from typing import Any
 from pipeline.records.errors import ConfigError
 from pipeline.serve.guard.bodies import Bodies
 from pipeline.serve.guard.failures import Failures
+from pipeline.serve.guard.gradio_log import shorten_gradio_log
 from pipeline.serve.guard.gradio_routes import GradioRoutes
+from pipeline.serve.guard.gradio_sessions import Browsers
 from pipeline.serve.guard.headers import Headers
 from pipeline.serve.guard.hosts import OwnHosts
 from pipeline.serve.guard.origins import OwnOrigin
@@ -22,8 +24,8 @@ _SHORTEST_TOKEN = 16
 def install_guards(app: Any, settings: ServeSettings, token: str | None) -> None:
     """Put all guards before an application; called last, once Gradio is mounted and all other middlewares are added.
 
-    Requests meet them in this order: headers of every answer, failures, hosts, origins, rates, bodies, token; and what
-    reaches Gradio, its allowed routes.
+    Requests meet them in this order: headers of every answer, failures, hosts, origins, rates, bodies, token, names
+    of browsers; and what reaches Gradio, its allowed routes and whose its sessions are.
 
     Args:
         app: A Starlette or FastAPI application.
@@ -34,10 +36,15 @@ def install_guards(app: Any, settings: ServeSettings, token: str | None) -> None
         ConfigError: If others can reach the server and there is no token, or if it can be guessed.
     """
     check_token(settings, token)
+    has_page = False
     for route in app.routes:
         if is_gradio(getattr(route, "app", None)):
             route.app = GradioRoutes(route.app, settings.limits)
+            shorten_gradio_log()
+            has_page = True
     # The one that is added last comes first.
+    if has_page:
+        app.add_middleware(Browsers)
     if token:
         app.add_middleware(Tokens, token=token)
     app.add_middleware(Bodies, limits=settings.limits)

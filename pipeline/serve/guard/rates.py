@@ -13,6 +13,7 @@ from pipeline.serve.problems import BusyError
 
 _WINDOW_S = 60.0
 _ROUNDING = 1e-6
+_LOCAL = "local"
 # Clients that are remembered; the one that was seen longest ago is forgotten first.
 _MOST_CLIENTS = 10_000
 
@@ -63,13 +64,16 @@ def client_of(scope: Scope) -> str:
     >>> client_of({"client": ("2001:db8::1", 9)}), client_of({"client": ("10.0.0.1", 9)}), client_of({})
     ('2001:db8::/64', '10.0.0.1', 'local')
     """
-    address = (scope.get("client") or ("local",))[0]
+    return client_at((scope.get("client") or (_LOCAL,))[0])
+
+
+def client_at(address: str) -> str:
+    """A name for the client at an address; all programs of this machine, which has many addresses, are one client."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return str(address)
-    if ip.version == 6 and not ip.is_loopback:
-        if ip.ipv4_mapped is not None:
-            return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network((int(ip), 64), strict=False))
-    return str(ip)
+    ip = (ip.version == 6 and ip.ipv4_mapped) or ip
+    if ip.is_loopback:
+        return _LOCAL
+    return str(ip if ip.version == 4 else ipaddress.ip_network((int(ip), 64), strict=False))

@@ -5,9 +5,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 
-from pipeline.serve.guard.answers import SAFE_METHODS, App, Receive, Scope, Send, redirect, send_answer, values_of
+from pipeline.serve.guard.answers import (
+    SAFE_METHODS,
+    App,
+    Receive,
+    Scope,
+    Send,
+    cookies_of,
+    redirect,
+    send_answer,
+    values_of,
+)
 from pipeline.serve.guard.login import PAGE, page_policy, token_of_form
 from pipeline.serve.problems import UnauthorizedError
 
@@ -55,7 +64,7 @@ class Tokens:
             scheme, _, given = value.partition(" ")
             if scheme.lower() == "bearer" and self._is_token(given.strip()):
                 return True
-        return any(hmac.compare_digest(given.encode(), self._pass) for given in _cookies(scope))
+        return any(hmac.compare_digest(given.encode(), self._pass) for given in cookies_of(scope, _COOKIE))
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self._token)
@@ -75,16 +84,3 @@ async def _send_page(send: Send, status: HTTPStatus) -> None:
     content = PAGE.replace("<!-- fault -->", "" if status < 400 else "<p role=alert>This is not the token.</p>")
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": page_policy()}
     await send_answer(send, status, content.encode(), "text/html; charset=utf-8", headers)
-
-
-def _cookies(scope: Scope) -> list[str]:
-    """The values of this server's cookie that a request holds."""
-    found = []
-    for value in values_of(scope, b"cookie"):
-        try:
-            cookie = SimpleCookie(value).get(_COOKIE)
-        except CookieError:
-            continue
-        if cookie is not None:
-            found.append(cookie.value)
-    return found

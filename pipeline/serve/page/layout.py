@@ -126,15 +126,21 @@ def _events(
     running: dict[str, set[str]] = {}
 
     async def run(plain: Any, request: Any, *values: Any) -> AsyncIterator[dict[str, Any]]:
-        own = running.setdefault(str(request.session_hash), set())
-        async with aclosing(
-            conversation(service, plain, settings_of(values, names), client_of(request), limits)
-        ) as updates:
-            async for update in updates:
-                if job := update.get("job"):
-                    own.add(job)
-                yield update
-        own.clear()
+        session, begun = str(request.session_hash), set[str]()
+        updates = conversation(service, plain, settings_of(values, names), client_of(request), limits)
+        try:
+            async with aclosing(updates):
+                async for update in updates:
+                    if job := update.get("job"):
+                        begun.add(job)
+                        running.setdefault(session, set()).add(job)
+                    yield update
+        finally:
+            # A conversation that is left early cancels its job itself.
+            if own := running.get(session):
+                own -= begun
+            if not own:
+                running.pop(session, None)
 
     def left(request: Any) -> None:
         # Gradio closes a generator only at its next value, for which a job may keep it waiting.

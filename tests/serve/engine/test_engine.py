@@ -330,13 +330,24 @@ def test_a_job_that_runs_too_long_is_stopped_and_says_so() -> None:
 def test_a_full_queue_refuses_with_the_time_to_retry() -> None:
     model = gated()
     with world(model=model, query={"batch_size": 1}, limits=Limits(queue=2, client_jobs=99)) as w:
-        tickets = [w.submit(Ask(w.scene(), (f"{n}?",))) for n in range(4)]
+        tickets = [w.submit(Ask(w.scene(), (f"{n}?",)), f"client {n}") for n in range(4)]
         with pytest.raises(BusyError) as refused:
             w.submit(Ask(w.scene(), ("more?",)))
         assert 1 <= int(refused.value.headers["Retry-After"]) <= 600
         w.engine.cancel(tickets[3].job.id)
         w.submit(Ask(w.scene(), ("now?",)))
         model.gate.set()
+
+
+def test_one_client_fills_at_most_half_of_the_queue() -> None:
+    model = gated()
+    with world(model=model, query={"batch_size": 1}, limits=Limits(queue=4, client_jobs=99)) as w:
+        started = [w.submit(Ask(w.scene(), (f"{n}?",)), "greedy") for n in range(4)]
+        with pytest.raises(BusyError, match="half of the queue"):
+            w.submit(Ask(w.scene(), ("more?",)), "greedy")
+        others = [w.submit(Ask(w.scene(), (f"{n}?",)), f"modest {n}") for n in range(2)]
+        model.gate.set()
+        assert {w.done(ticket).state for ticket in (*started, *others)} == {JobState.DONE}
 
 
 def test_one_client_cannot_take_all_places() -> None:

@@ -49,6 +49,11 @@ def test_who_was_served_comes_after_those_who_came_meanwhile() -> None:
     assert drained(queue) == ["b1", "a2", "c1"]
 
 
+def test_each_clients_items_are_counted() -> None:
+    queue = filled("aab")
+    assert [queue.count(client) for client in "abc"] == [2, 1, 0]
+
+
 def test_what_is_removed_is_not_served_and_what_is_taken_costs_the_turn() -> None:
     queue = filled("aabb")
     assert queue.remove("a", "a1") and not queue.remove("a", "a1") and not queue.remove("z", "z1")

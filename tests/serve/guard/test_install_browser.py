@@ -59,5 +59,7 @@ def test_the_page_works_after_the_login_and_asks_nobody_else(address: str, page:
     assert page.locator("#made").inner_text() == "made by a script"
     assert faults == []
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
-    (cookie,) = page.context.cookies()
-    assert (cookie["httpOnly"], cookie["sameSite"], TOKEN in cookie["value"]) == (True, "Strict", False)
+    cookies = page.context.cookies()
+    assert sorted(cookie["name"] for cookie in cookies) == ["theodolite", "theodolite_page"]
+    for cookie in cookies:
+        assert (cookie["httpOnly"], cookie["sameSite"], TOKEN in cookie["value"]) == (True, "Strict", False)

@@ -63,7 +63,10 @@ def test_the_memory_of_clients_is_bounded(clock: Clock) -> None:
     ("address", "name"),
     [
         ("10.1.2.3", "10.1.2.3"),
-        ("::1", "::1"),
+        ("::1", "local"),
+        ("127.0.0.1", "local"),
+        ("127.200.3.4", "local"),
+        ("::ffff:127.0.0.9", "local"),
         ("2001:db8:0:1:aaaa::1", "2001:db8:0:1::/64"),
         ("::ffff:10.1.2.3", "10.1.2.3"),
         ("testclient", "testclient"),

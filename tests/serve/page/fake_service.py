@@ -26,6 +26,7 @@ from fastapi.responses import JSONResponse
 from pipeline.export.viewer.data import view_data
 from pipeline.records import Answer, Claim, Evidence, Region, Result, SpatialTag, Status, Verdict
 from pipeline.records.message import detect_language
+from pipeline.serve.guard.install import install_guards
 from pipeline.serve.problems import GoneError, ServeError, UnknownError, problem_of
 from pipeline.serve.records import Ask, Event, Job, JobState, Judge, Rejudge, SceneInput, Work
 from pipeline.serve.settings import ServeSettings
@@ -217,7 +218,9 @@ def fake_app(service: FakeService) -> Any:
         assert done
         return Response(content.tobytes(), media_type="image/png" if suffix == ".png" else "image/jpeg")
 
-    mount_page(app, service, ServeSettings())  # type: ignore[arg-type]
+    settings = ServeSettings()
+    mount_page(app, service, settings)  # type: ignore[arg-type]
+    install_guards(app, settings, None)
     return app
 
 

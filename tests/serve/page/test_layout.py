@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from inspect import getclosurevars
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,3 +53,27 @@ def test_every_choice_of_the_server_is_offered(config: dict[str, Any]) -> None:
 )
 def test_clients_are_those_of_the_guard(scope: dict[str, Any], client: str) -> None:
     assert client_of(SimpleNamespace(request=SimpleNamespace(scope=scope))) == client
+
+
+@pytest.mark.parametrize("steps", [1, 999])
+def test_nothing_is_kept_of_a_run_that_ended(steps: int) -> None:
+    fake = FakeService(0.01)
+    fake.uploads["a"] = b""
+    blocks = build_page(fake, fake.describe(), 30.0)
+    run = next(one.fn for one in blocks.fns.values() if one.targets[0][1] == "run")
+    running = getclosurevars(run).nonlocals["running"]
+    scope = {"client": ("10.0.0.1", 1)}
+    request = SimpleNamespace(session_hash="s", request=SimpleNamespace(scope=scope))
+    kept = []
+
+    async def begin() -> None:
+        plain = {"run": "r", "kind": "ask", "page_language": "en", "images": ["a"], "questions": ["Where?"]}
+        updates = run(plain, request, *(None for _ in getclosurevars(run).nonlocals["names"]))
+        for _ in range(steps):
+            if await anext(updates, None) is None:
+                break
+            kept.append(set(running.get("s", ())))
+        await updates.aclose()
+
+    asyncio.run(begin())
+    assert any(kept) and running == {}
