@@ -28,7 +28,7 @@ def test_every_language_has_the_same_codes_with_the_same_names() -> None:
 def test_every_code_is_used() -> None:
     files = [path for kind in ("*.py", "static/*.js", "templates/*.html") for path in PAGE.glob(kind)]
     written = "\n".join(path.read_text(encoding="utf-8") for path in files)
-    built = ("kind_", "choice_", "js_stage_", "js_size_", "state_", "anchor_", "claim_", "option_")
+    built = ("kind_", "choice_", "js_stage_", "js_size_", "state_", "anchor_", "claim_", "option_", "relation_")
     unused = [code for code in texts("en") if not re.search(rf"\b{code}\b", written) and not code.startswith(built)]
     assert unused == []
 

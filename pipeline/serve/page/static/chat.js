@@ -9,6 +9,8 @@
   let log = null;
   let active = null;
   let runs = 0;
+  // Ids of the runs whose events are not over, in the order in which they began.
+  const begun = [];
 
   const isNear = () => log.scrollHeight - log.scrollTop - log.clientHeight < 120;
   // On a narrow page the chat scrolls with the page.
@@ -117,6 +119,7 @@
     if (active || !queue.length || page.isUploading()) return;
     active = queue.shift();
     setRunning(true);
+    begun.push(active.sent.run);
     page.command("run", active.sent);
   };
   page.on("uploads", () => pump());
@@ -173,9 +176,10 @@
     if (state === "done") page.tell("finished");
     pump();
   };
-  // The event is over; without a final state the connection was lost.
+  // The event of the run that began first is over; without a final state its connection was lost. The next run may have
+  // begun already.
   page.ended = () => {
-    if (!active) return;
+    if (begun.shift() !== active?.sent.run || !active) return;
     const patch = { state: "failed", problem: { detail: page.say("js_no_server") }, turns: [] };
     active.turns.forEach((turn) => showTurn(turn, {}, patch, true));
     finish("failed");
