@@ -80,7 +80,9 @@ class Request:
             claims, regions = _claims(self._list("claims")), _regions(self._list("regions"))
             if not claims:
                 raise InputError(say(self.page_language, "no_claim"))
-            return Judge(scene, claims, regions, self.results_language or self.page_language)
+            # Sentences are answered in their own language.
+            fallback = None if any(isinstance(one, str) for one in claims) else self.page_language
+            return Judge(scene, claims, regions, self.results_language or fallback)
         if kind == "rejudge":
             if not (result := _text(self.plain.get("result"))):
                 raise InputError(say(self.page_language, "no_answer"))

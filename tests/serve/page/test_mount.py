@@ -279,8 +279,9 @@ def test_two_marked_points_are_a_length_that_is_added_once(page: Any, service: F
 def test_the_end_of_a_run_says_nothing_about_the_next(page: Any) -> None:
     failed = page.evaluate(
         """() => {
-          const page = TheodolitePage, command = page.command, ids = [], uploading = page.isUploading;
-          const failed = () => [...document.querySelectorAll(".td-turn")].map((turn) => Boolean(turn.querySelector(".td-failed")));
+          const page = TheodolitePage, command = page.command, ids = [];
+          const turns = () => [...document.querySelectorAll(".td-turn")];
+          const failed = () => turns().map((turn) => Boolean(turn.querySelector(".td-failed")));
           for (let late = 0; late < 9; late++) page.ended();
           page.command = (name, value) => ids.push(value.run);
           for (const title of ["one", "two"]) page.enqueue({ kind: "judge", claims: [title] }, [title]);

@@ -188,7 +188,7 @@
     if (action !== "judge") return;
     if (!page.current) return page.toast(page.say("no_answer"), true);
     const anchors = page.anchors.map((one) => one.plain);
-    page.enqueue({ kind: "rejudge", result: page.current.answer, scene: page.current.scene, anchors }, [page.say("js_anchor_title")]);
+    page.enqueue({ kind: "rejudge", result: page.current.answer, before: page.current.result, scene: page.current.scene, anchors }, [page.say("js_anchor_title")]);
   };
 
   // A claim that a person states
