@@ -306,7 +306,7 @@ def test_a_known_length_changes_the_metres(page: Any, service: FakeService) -> N
     page.click("#td-anchor-judge")
     turn = page.locator(".td-turn").nth(1)
     turn.locator("table").wait_for()
-    assert turn.locator("tbody td").all_text_contents()[:2] == ["1.06 m", "2.12 m"]
+    assert turn.locator("tbody td").all_text_contents()[:2] == ["1.06 m ± 0.10 m", "2.12 m ± 0.21 m"]
     assert isinstance(service.works[-1], Rejudge) and service.given[-1].anchors[0].value_m == 0.095
     assert "height of cup = 9.5 cm" in page.text_content("#td-anchor-list")
 

@@ -104,7 +104,7 @@ def test_lengths_before_and_after_an_anchor_stand_side_by_side() -> None:
     evidence = replace(before.verdicts[2].evidence[0], numbers={"nearest_visible_m": 2.12, "other": 3.0})
     after = replace(before, verdicts=(*before.verdicts[:2], replace(before.verdicts[2], evidence=(evidence,))))
     rows = lengths_changed(before, after)
-    assert [(row.before, row.after) for row in rows] == [("1.06 m", "2.12 m"), ("1.12 m", "–")]
+    assert [(row.before, row.after) for row in rows] == [("1.06 m ± 0.10 m", "2.12 m"), ("1.12 m ± 0.11 m", "–")]
     anchor = Anchor(AnchorKind.SIZE, ("cup",), value=9.5, unit=Unit.CENTIMETRE, measure="height")
     html = answer_html(after, "x", before=before, anchors=(anchor,))
     assert "2.12 m" in html and "9.5 cm" in html

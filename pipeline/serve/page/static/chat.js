@@ -13,8 +13,9 @@
   const begun = [];
 
   const isNear = () => log.scrollHeight - log.scrollTop - log.clientHeight < 120;
-  // On a narrow page the chat scrolls with the page.
+  // On a narrow page the chat scrolls with the page; on a phone the picture is above it.
   const isNarrow = () => matchMedia("(max-width: 69.99rem)").matches;
+  const isPhone = () => matchMedia("(max-width: 47.99rem)").matches;
   const follow = (wasNear) => {
     if (wasNear) log.scrollTop = log.scrollHeight;
   };
@@ -92,6 +93,7 @@
         body.querySelector(".td-actions")?.append(time);
       }
       page.tell("result", { ...part, scene: patch.scene, kind: patch.kind });
+      if (isPhone()) setTimeout(() => body.querySelector(".td-claim")?.scrollIntoView({ block: "nearest" }), 300);
       return;
     }
     if (isFinal) {
@@ -253,7 +255,7 @@
       const shared = event.target.closest("[data-share]");
       if (shared) copyLink(shared.dataset.share);
       const linked = event.target.closest(".td-pick, .td-word, .td-thing");
-      if (linked && isNarrow()) showScene(linked);
+      if (linked && isPhone()) showScene(linked);
       const again = event.target.closest("[data-again]");
       if (again && page.isReady()) {
         const title = again.closest(".td-turn").querySelector(".td-asked p").textContent;

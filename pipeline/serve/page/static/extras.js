@@ -55,7 +55,10 @@
       if (depth.length) page.addFiles(depth, true);
       for (const one of page.uploads) one.example = example;
       suggest(example);
-      if (matchMedia("(max-width: 47.99rem)").matches) document.getElementById("td-suggestions").scrollIntoView({ block: "center" });
+      // The scene above them grows once its picture is there.
+      if (matchMedia("(max-width: 47.99rem)").matches) {
+        for (const wait_ms of [0, 400, 1200]) setTimeout(() => document.getElementById("td-suggestions").scrollIntoView({ block: "end" }), wait_ms);
+      }
     } catch {
       page.toast(page.say("js_no_server"), true);
     }
@@ -74,7 +77,8 @@
         button.addEventListener("click", () => {
           if (!page.isReady()) return;
           page.ask(question);
-          page.field("td-question").focus({ preventScroll: true });
+          // On touch screens a field with the focus brings a keyboard over the answer.
+          if (!matchMedia("(pointer: coarse)").matches) page.field("td-question").focus({ preventScroll: true });
           button.remove();
           target.hidden = !target.querySelector("button");
         });
