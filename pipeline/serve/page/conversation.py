@@ -255,7 +255,7 @@ def _finish(service: Service, shown: _Run, event: Event, request: Request, secon
     before: Result | None = None
     anchors: tuple[Anchor, ...] = ()
     if shown.kind == "rejudge":
-        before = service.store.result(str(request.result))
+        before = service.store.result(str(request.before or request.result))
         anchors = request.anchors
     turn = shown.turns[question]
     turn.title = turn.title or title_of(result)

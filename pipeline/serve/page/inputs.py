@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.records.anchor import LENGTH_UNITS
 from pipeline.records.message import LANGUAGES, Language
-from pipeline.records.relations import RELATIONS
 from pipeline.serve.page.requests import CONFIGURED, Settings
 from pipeline.serve.page.texts import say, texts
 
@@ -24,10 +24,12 @@ class Inputs:
     Args:
         settings: Components whose values are the fields of ``Settings``, by their names.
         worded: Components, and what makes their words.
+        fields: Components that a new scene sets back, with what is theirs now.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
     worded: list[tuple[Any, Callable[[Language], dict[str, Any]]]] = field(default_factory=list)
+    fields: list[Any] = field(default_factory=list)
 
     def add(self, component: Any, words: Callable[[Language], dict[str, Any]]) -> Any:
         """A component whose words follow the language."""
@@ -89,16 +91,6 @@ def option_choices(code: str, options: Sequence[str], default: str = "as_configu
     return words
 
 
-def relation_choices(language: Language) -> dict[str, Any]:
-    """The relations that a claim can state, in words; those that no prompt offers are left out."""
-    shown = []
-    for name, entry in RELATIONS.items():
-        phrases = entry.english if language == "en" else entry.chinese
-        if not entry.implied and phrases:
-            shown.append((min(phrases, key=len) if language == "en" else phrases[0], str(name)))
-    return {"label": say(language, "claim_relation"), "choices": shown}
-
-
 def build_settings(inputs: Inputs, offered: Mapping[str, Sequence[str]], language: Language = "en") -> None:
     """The folded groups: depth files, camera, options.
 
@@ -138,6 +130,16 @@ def build_settings(inputs: Inputs, offered: Mapping[str, Sequence[str]], languag
             chosen(group, option_choices(f"option_{group}", tuple(offered.get(group, ()))), CONFIGURED)
         chosen("hints", option_choices("option_hints", _HINTS), CONFIGURED)
         chosen("language", option_choices("option_language", LANGUAGES, "language_of_question"), CONFIGURED)
+    names = list(inputs.settings)
+    first = [component.value for component in inputs.settings.values()]
+    gr.on(
+        [component.change for component in inputs.settings.values()],
+        None,
+        list(inputs.settings.values()),
+        None,
+        js=f"(...values) => TheodolitePage.marked({json.dumps(names)}, {json.dumps(first)}, values)",
+        api_visibility="private",
+    )
 
 
 _DEPTH_DROP = """<div class="td-depth"><button type="button" class="td-button" data-t="depth_drop"></button>
@@ -164,7 +166,7 @@ def build_anchors(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
         )
         found = {"what": what}
         for name, code in (("first", "anchor_object"), ("second", "anchor_second")):
-            found[name] = inputs.add(_name(code, f"td-anchor-{name}", language), label(code))
+            found[name] = inputs.add(name_field(code, f"td-anchor-{name}", language), label(code))
         with gr.Row(elem_classes="td-pair"):
             found["value"] = inputs.add(
                 gr.Number(interactive=True, **label("anchor_value")(language), value=None, minimum=0, min_width=80),
@@ -197,62 +199,39 @@ def build_anchors(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
                 ),
                 value("anchor_judge"),
             )
+    inputs.fields += [found[name] for name in ("what", "first", "second", "value", "unit")]
     return found
 
 
-def build_claim(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
-    """The group in which a claim is stated.
-
-    Returns:
-        The components by name: words, relation, subject, object, other, judge.
-    """
-    import gradio as gr
-
-    words = label("claim")
-    with inputs.add(gr.Accordion(**words(language), open=False, elem_id="td-claim"), words):
-        own_html('<p class="td-help" data-t="claim_help"></p>', "TheodolitePage.mountClaim(element)")
-
-        def text_words(language: Language) -> dict[str, Any]:
-            return {"label": say(language, "claim_text"), "placeholder": say(language, "claim_placeholder")}
-
-        found = {
-            "words": inputs.add(
-                gr.Textbox(
-                    interactive=True,
-                    **text_words(language),
-                    lines=2,
-                    max_lines=4,
-                    max_length=4000,
-                    elem_id="td-claim-words",
-                ),
-                text_words,
-            ),
-            "relation": inputs.add(
-                gr.Dropdown(
-                    interactive=True,
-                    **relation_choices(language),
-                    value=None,
-                    elem_id="td-claim-relation",
-                    filterable=True,
-                ),
-                relation_choices,
-            ),
-        }
-        for name, code in (("subject", "claim_subject"), ("object", "claim_object"), ("other", "claim_other")):
-            found[name] = inputs.add(_name(code, f"td-claim-{name}", language), label(code))
-        found["judge"] = inputs.add(
-            gr.Button(**value("claim_judge")(language), size="sm", variant="primary", elem_id="td-claim-judge"),
-            value("claim_judge"),
-        )
-    return found
-
-
-def _name(code: str, elem_id: str, language: Language) -> Any:
+def name_field(code: str, elem_id: str, language: Language) -> Any:
+    """The name of an object, which the scripts offer from the last answer."""
     import gradio as gr
 
     return gr.Textbox(
         interactive=True, **label(code)(language), max_lines=1, max_length=200, elem_id=elem_id, elem_classes="td-name"
     )
+
+
+def build_commands(inputs: Inputs, anchors: Mapping[str, Any]) -> None:
+    """What the scripts can set: two marked points as what is known, and all fields as they were at first.
+
+    Args:
+        inputs: The components.
+        anchors: Those of known lengths, by name.
+    """
+    import gradio as gr
+
+    form = gr.HTML(html_template="", js_on_load=_FORM, elem_id="td-form", visible="hidden")
+    form.points(None, None, anchors["what"], js="() => 'points'", api_visibility="private")
+    fields = [*inputs.settings.values(), *inputs.fields]
+    first = json.dumps([component.value for component in fields])
+    form.reset(None, None, fields, js=f"() => {first}", api_visibility="private")
+
+
+_FORM = """TheodolitePage.setForm = (name) => {
+  if (name === "points") trigger("points");
+  else if (name === "reset") trigger("reset");
+};"""
 
 
 def settings_of(values: Sequence[Any], names: Sequence[str]) -> Settings:

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.records.errors import TheodoliteError
 from pipeline.serve.guard.rates import client_of as named_by_address
+from pipeline.serve.page.claim_form import build_claim
 from pipeline.serve.page.conversation import Service, conversation, opened
-from pipeline.serve.page.inputs import Inputs, build_anchors, build_claim, build_settings, own_html, settings_of, value
+from pipeline.serve.page.inputs import (
+    Inputs,
+    build_anchors,
+    build_commands,
+    build_settings,
+    own_html,
+    settings_of,
+    value,
+)
 from pipeline.serve.page.texts import known_language, language_of, say
 from pipeline.serve.page.turns import rendered
 from pipeline.serve.settings import Limits
@@ -40,7 +49,8 @@ def build_page(service: Service, described: Mapping[str, Any], result_days: floa
                 own_html(rendered("uploader.html"), "TheodolitePage.mountUploader(element)", "td-uploader")
                 build_settings(inputs, described.get("choices", {}))
                 anchors = build_anchors(inputs)
-                claim = build_claim(inputs)
+                build_claim(inputs)
+                build_commands(inputs, anchors)
             with gr.Column(elem_id="td-centre", min_width=0):
                 own_html(rendered("scene.html"), "TheodolitePage.mountScene(element)", "td-scene")
             with gr.Column(elem_id="td-right", min_width=0):
@@ -68,10 +78,6 @@ def build_page(service: Service, described: Mapping[str, Any], result_days: floa
             anchors[name].click(None, given, None, js=script, api_visibility="private")
         anchors["what"].change(
             None, anchors["what"], None, js="(what) => TheodolitePage.chooseAnchor(what)", api_visibility="private"
-        )
-        stated = [claim[name] for name in ("words", "relation", "subject", "object", "other")]
-        claim["judge"].click(
-            None, stated, None, js="(...values) => TheodolitePage.claim(values)", api_visibility="private"
         )
     return blocks
 

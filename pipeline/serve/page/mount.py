@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.records.message import LANGUAGES
+from pipeline.serve.page.claim_form import relation_forms
 from pipeline.serve.page.conversation import Service
 from pipeline.serve.page.examples import EXAMPLES, add_examples
 from pipeline.serve.page.layout import build_page
@@ -63,6 +64,7 @@ def mount_page(app: FastAPI, service: Service, settings: ServeSettings) -> None:
         "texts": script_texts(),
         "examples": [one.plain() for one in EXAMPLES],
         "workbenchWords": {language: workbench_words(language) for language in LANGUAGES},
+        "relations": relation_forms(),
         "limits": {"partMb": settings.limits.part_mb, "frames": settings.limits.frames},
     }
     head = head_of(tuple(map(_address, _STYLES)), tuple(map(_address, _SCRIPTS)), values)

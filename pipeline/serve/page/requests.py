@@ -62,6 +62,7 @@ class Request:
         scene: The scene; its id where the server knows it already.
         anchors: The known lengths.
         result: Id of the result that is judged again.
+        before: Id of the result whose lengths are shown beside the new ones; None for the same.
         body: What is to be done, checked as a request of the API.
         limits: Those of the server.
     """
@@ -72,6 +73,7 @@ class Request:
     scene: SceneInput | str
     anchors: tuple[Anchor, ...]
     result: str | None
+    before: str | None
     body: WithScene
     limits: Limits
 
@@ -115,8 +117,8 @@ def request_of(plain: Any, settings: Settings, limits: Limits) -> Request:
     anchors = read(SceneOptions, {"anchors": _listed(plain.get("anchors"))}, limits).anchors
     scene = known or body.input(body.uploads, body.depth_uploads)
     records = tuple(anchor.record() for anchor in anchors)
-    run, result = str(plain.get("run", ""))[:40], _text(plain.get("result"))
-    return Request(run, language, kind, scene, records, result, body, limits)
+    run, result, before = str(plain.get("run", ""))[:40], _text(plain.get("result")), _text(plain.get("before"))
+    return Request(run, language, kind, scene, records, result, before, body, limits)
 
 
 def _fields(kind: str, plain: Mapping[str, Any], settings: Settings, language: Language) -> dict[str, Any]:
@@ -130,7 +132,9 @@ def _fields(kind: str, plain: Mapping[str, Any], settings: Settings, language: L
     if kind == "judge":
         if not (claims := _said(plain.get("claims"))):
             raise InputError(say(language, "no_claim"))
-        return {"claims": claims, "regions": regions, "language": results_language or language}
+        # Sentences are answered in their own language.
+        fallback = None if any(isinstance(one, str) for one in claims) else language
+        return {"claims": claims, "regions": regions, "language": results_language or fallback}
     if not (questions := [one for one in _said(plain.get("questions")) if isinstance(one, str)]):
         raise InputError(say(language, "no_question"))
     return {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.claims.markup import shorten
@@ -13,8 +15,10 @@ from pipeline.export.palette import region_colours
 from pipeline.export.report.answer_text import Block, answer_claims, blocks_of
 from pipeline.export.report.photo_svg import css_colour
 from pipeline.export.report.verdict_view import verdict_view
+from pipeline.export.viewer.lengths import plus_minus
 from pipeline.records import Anchor, Attempt, Result, Status, Verdict
-from pipeline.records.message import Language, length_text, message
+from pipeline.records.error_budget import HALF_INTERVAL
+from pipeline.records.message import Language, catalog, length_text, message
 from pipeline.serve.page.texts import say
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 _MOST_CLAIMS = 40
 _LONGEST_QUESTION, _LONGEST_NOTE, _LONGEST_REASONING = 4000, 600, 20_000
 _MOST_ROWS = 24
+_WARNINGS = ("conflict", "in_no_frame", "only_frame_taken", "frames_not_given", "unplaced_entries")
+_FENCE = re.compile(r"\A\s*```[^\n]*\n|\n?\s*```\s*\Z")
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Length:
     Args:
         claim: The claim in words.
         name: What was measured, in words.
-        before: Its length in words; a dash where it was not known.
+        before: Its length in words, with its error where the verdict knows it; a dash where it was not known.
         after: The same with the anchors.
     """
 
@@ -91,7 +97,9 @@ def answer_html(
             counts={str(status): number for status in Status if (number := result.count(status))},
             attempts=[_attempt(one) for one in result.attempts],
             reasoning="" if answer is None else (answer.reasoning or "")[:_LONGEST_REASONING],
-            notes=[shorten(note, _LONGEST_NOTE) for note in notes],
+            notes=[shorten(note, _LONGEST_NOTE) for note in notes if not _is_warning(note, language)],
+            warnings=[shorten(note, _LONGEST_NOTE) for note in notes if _is_warning(note, language)],
+            code=code_text,
             model="" if answer is None else answer.model,
             anchors="; ".join(anchor.in_words(language) for anchor in anchors),
             lengths=None if before is None else lengths_changed(before, result),
@@ -133,23 +141,63 @@ def lengths_changed(before: Result, after: Result) -> list[Length]:
                 continue
             code = f"measured_{name.removesuffix('_m')}"
             shown = _measured(code, after.language) or name.removesuffix("_m").replace("_", " ")
-            both = ("–" if value is None else length_text(value) for value in (one, other))
+            both = (_length(first, name, one), _length(second, name, other))
             rows.append(Length(second.claim_text, shown, *both))
     return rows
 
 
 def _measured(code: str, language: Language) -> str:
-    from pipeline.records.message import catalog
-
     return message(code).text(language) if code in catalog("en") else ""
 
 
 def _lengths(verdict: Verdict) -> dict[str, float]:
     """The measured lengths of the first frame that has any [m]."""
-    for one in verdict.evidence:
-        if found := {name: value for name, value in one.numbers.items() if name.endswith("_m")}:
-            return found
-    return {}
+    return {name: value for name, value in _numbers(verdict).items() if name.endswith("_m") and name != "sigma_m"}
+
+
+def _numbers(verdict: Verdict) -> dict[str, float]:
+    """The measurements of the first frame that has a length."""
+    return next((one.numbers for one in verdict.evidence if any(name.endswith("_m") for name in one.numbers)), {})
+
+
+def _length(verdict: Verdict, name: str, length_m: float | None) -> str:
+    """A length in words with its 95 % interval, where the verdict knows its error; a dash for None."""
+    if length_m is None:
+        return "–"
+    numbers = _numbers(verdict)
+    # The error of depths is that of their difference.
+    if name.startswith("z_"):
+        return length_text(length_m)
+    relative = numbers.get(f"{'centre' if name == 'centres_m' else 'nearest'}_sigma_relative")
+    relative = numbers.get("sigma_relative") if relative is None else relative
+    error_m = numbers.get("sigma_m") if relative is None else relative * length_m
+    if not error_m:
+        return length_text(length_m)
+    return plus_minus(length_m, HALF_INTERVAL * error_m).text()
+
+
+def _is_warning(note: str, language: Language) -> bool:
+    """Whether a note says that an answer contradicts itself, or speaks of an image that was not given."""
+    return any(pattern.fullmatch(note) for pattern in _warnings(language))
+
+
+@cache
+def _warnings(language: Language) -> tuple[re.Pattern[str], ...]:
+    """What the notes of warnings look like, whatever they name."""
+    found = []
+    for code in _WARNINGS:
+        # Parts without a name after them end the pattern.
+        parts = [
+            re.escape(text) + ("" if name is None else ".*")
+            for text, name, *_ in Formatter().parse(catalog(language)[code])
+        ]
+        found.append(re.compile("".join(parts), re.DOTALL))
+    return tuple(found)
+
+
+def code_text(text: str) -> str:
+    """Code without the fence around it."""
+    return _FENCE.sub("", text).strip("\n")
 
 
 def _blocks(result: Result) -> list[Block]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from anyio import AsyncFile, CancelScope, open_file
 from fastapi import APIRouter, Header, Path, Request, Response
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
@@ -20,7 +20,8 @@ from pipeline.serve.artefacts import REPORT_PAGE, Artefact, made_artefact
 from pipeline.serve.artefacts import artefact as find
 from pipeline.serve.artefacts.names import wanted
 from pipeline.serve.artefacts.turns import Turns
-from pipeline.serve.problems import ServeError
+from pipeline.serve.page.texts import language_of, say
+from pipeline.serve.problems import GoneError, ServeError, UnknownError
 from pipeline.serve.routes.bodies import client_of
 from pipeline.serve.routes.common import Serving, answer, stored_result
 from pipeline.serve.routes.documented import RESULT, problems
@@ -35,6 +36,11 @@ ArtefactName = Annotated[
 Match = Annotated[str | None, Header(alias="If-None-Match", max_length=500, description="ETags that the client has.")]
 # A result never changes, and neither do its artefacts; only the client itself may keep them.
 _KEPT = "private, max-age=31536000, immutable"
+_MISSING = """<!doctype html>
+<html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Theodolite</title></head>
+<body><h1>Theodolite</h1><p>{problem}</p><p><a href="/">{home}</a></p></body></html>
+"""
 # Types that browsers show; others are saved.
 _SHOWN = ("image/", "text/", "application/json")
 
@@ -89,9 +95,18 @@ async def result_artefact(
     response_class=RedirectResponse,
     responses={307: {"description": "The page of the report."}, **problems(404, 410, 422)},
 )
-async def report(result: ResultId, service: Serving) -> RedirectResponse:
-    """Leads to the page of a stored result; this is the address to share."""
-    await run_in_threadpool(service.store.result_info, result)
+async def report(result: ResultId, service: Serving, request: Request) -> Response:
+    """Leads to the page of a stored result; this is the address to share. Browsers get their problems as a page."""
+    try:
+        await run_in_threadpool(service.store.result_info, result)
+    except (UnknownError, GoneError) as error:
+        if "text/html" not in request.headers.get("accept", ""):
+            raise
+        language = language_of(request.headers.get("accept-language"))
+        lang = "zh-Hans" if language == "zh" else "en"
+        code = "gone" if isinstance(error, GoneError) else "never_seen"
+        page = _MISSING.format(lang=lang, problem=say(language, code), home=say(language, "to_the_page"))
+        return HTMLResponse(page, error.status)
     return RedirectResponse(f"/v1/results/{quote(result)}/{REPORT_PAGE}")
 
 

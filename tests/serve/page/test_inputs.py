@@ -6,13 +6,11 @@ import pytest
 
 gr = pytest.importorskip("gradio", reason="the extra serve is not installed")
 
-from pipeline.records.relations import RELATIONS  # noqa: E402
 from pipeline.serve.page.inputs import (  # noqa: E402
     Inputs,
     build_anchors,
-    build_claim,
+    build_commands,
     build_settings,
-    relation_choices,
     settings_of,
 )
 from pipeline.serve.page.requests import CONFIGURED, Settings  # noqa: E402
@@ -22,8 +20,7 @@ def built() -> Inputs:
     inputs = Inputs()
     with gr.Blocks(analytics_enabled=False):
         build_settings(inputs, {"depth": ["nano", "file"]})
-        build_anchors(inputs)
-        build_claim(inputs)
+        build_commands(inputs, build_anchors(inputs))
     return inputs
 
 
@@ -45,13 +42,6 @@ def test_the_words_of_all_inputs_follow_the_language() -> None:
         for updates in (english, chinese)
     ]
     assert values[0] == values[1] != []
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_relations_are_offered_by_their_words(language: str) -> None:
-    choices = relation_choices(language)["choices"]  # type: ignore[arg-type]
-    assert {value for _, value in choices} <= {str(name) for name in RELATIONS}
-    assert len({words for words, _ in choices}) == len(choices) > 10
 
 
 def test_empty_inputs_leave_the_defaults() -> None:

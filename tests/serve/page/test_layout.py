@@ -35,7 +35,7 @@ def test_the_server_runs_what_the_scripts_call_and_no_more(config: dict[str, Any
 def test_no_component_takes_files(config: dict[str, Any]) -> None:
     kinds = {one["type"] for one in config["components"]}
     assert kinds <= {
-        *("html", "row", "column", "accordion", "form", "dropdown", "number", "textbox", "button", "json"),
+        *("html", "row", "column", "accordion", "form", "dropdown", "number", "textbox", "button", "json", "radio"),
     }
 
 

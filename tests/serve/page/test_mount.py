@@ -130,6 +130,13 @@ def draw_box(page: Any, first: tuple[float, float], last: tuple[float, float]) -
     page.get_by_role("button", name="Use this box").click()
 
 
+def unfold(page: Any, group: str) -> None:
+    """Open a folded group of the left column; tests of one page leave some open."""
+    head = page.locator(f"{group} > button")
+    if "open" not in (head.get_attribute("class") or "").split():
+        head.click()
+
+
 def lit(page: Any, selector: str) -> list[str]:
     found: list[str] = page.eval_on_selector_all(
         f"{selector}.lit", "all => all.map(one => one.dataset.regions || one.dataset.claims || one.dataset.claim)"
@@ -204,8 +211,9 @@ def test_a_box_drawn_by_hand_gets_a_name_and_a_question(page: Any, service: Fake
     assert isinstance(work, Ask)
     assert [one.label for one in work.regions] == ["mug"]
     assert work.regions[0].box_px == pytest.approx((16, 16, 48, 32), abs=1)
-    page.click("#td-claim > button")
+    unfold(page, "#td-claim")
     page.fill("#td-claim-subject input", "mug")
+    page.get_by_label("in words").check()
     page.fill("#td-claim-words textarea", "The mug is left of the lamp.")
     page.click("#td-claim-judge")
     page.locator(".td-turn").nth(1).locator(".td-claim").wait_for()
@@ -216,16 +224,89 @@ def test_a_box_drawn_by_hand_gets_a_name_and_a_question(page: Any, service: Fake
     assert page.locator("#td-boxes .td-chip").count() == 0
 
 
+def test_a_kept_box_shows_its_name_until_it_is_removed(page: Any) -> None:
+    give(page)
+    draw_box(page, (0.25, 0.25), (0.75, 0.5))
+    page.fill("#td-box-name", "mug")
+    page.click("#td-box button[value='keep']")
+    assert page.text_content(".tw-hand-box .tw-tag") == "mug"
+    page.click("#td-boxes .td-mini")
+    assert page.locator(".tw-hand-box").count() == 0
+
+
+def test_a_claim_with_a_number_is_stated_as_a_relation(page: Any, service: FakeService) -> None:
+    give(page)
+    ask(page)
+    unfold(page, "#td-claim")
+    page.get_by_label("Relation", exact=True).click()
+    page.get_by_role("option", name="distance between", exact=True).click()
+    assert not page.locator("#td-claim-other").is_visible() and not page.locator("#td-claim-words").is_visible()
+    page.fill("#td-claim-subject input", "cup")
+    page.fill("#td-claim-object input", "lamp")
+    page.fill("#td-claim-value input", "0.5")
+    page.click("#td-claim-judge")
+    page.locator(".td-turn").nth(1).locator(".td-claim").first.wait_for()
+    work = service.works[-1]
+    assert isinstance(work, Judge)
+    (claim,) = work.claims
+    assert not isinstance(claim, str) and (claim.relation, claim.value_m) == ("distance_between", 0.5)
+    page.evaluate("TheodolitePage.newScene()")
+    page.wait_for_function("document.querySelector('#td-claim-subject input').value === ''")
+
+
+def test_two_marked_points_are_a_length_that_is_added_once(page: Any, service: FakeService) -> None:
+    give(page)
+    ask(page)
+    page.wait_for_selector("#td-workbench .mark")
+    page.get_by_role("button", name="Mark a known length").click()
+    area = page.locator("#td-workbench .picture-box img").first.bounding_box()
+    for x in (0.25, 0.75):
+        page.mouse.click(area["x"] + x * area["width"], area["y"] + 0.5 * area["height"])
+    page.get_by_role("button", name="Use these points").click()
+    page.wait_for_function("document.activeElement.matches('#td-anchors input[type=number]')")
+    page.keyboard.type("20")
+    page.click("#td-anchor-add")
+    page.click("#td-anchor-judge")
+    page.locator(".td-turn").nth(1).locator(".td-answer").wait_for()
+    (anchor,) = service.given[-1].anchors
+    (x1, y1), (x2, y2) = anchor.points_px
+    assert x2 - x1 == pytest.approx(80, abs=1) and y1 == y2
+    assert f"pixel ({x1:g}, {y1:g}) to pixel ({x2:g}, {y2:g}) = 20 cm" in page.text_content("#td-anchor-list")
+    page.click("#td-anchor-list .td-mini")
+    assert page.locator(".tw-hand").count() == 0
+
+
+def test_the_end_of_a_run_says_nothing_about_the_next(page: Any) -> None:
+    failed = page.evaluate(
+        """() => {
+          const page = TheodolitePage, command = page.command, ids = [];
+          const turns = () => [...document.querySelectorAll(".td-turn")];
+          const failed = () => turns().map((turn) => Boolean(turn.querySelector(".td-failed")));
+          for (let late = 0; late < 9; late++) page.ended();
+          page.command = (name, value) => ids.push(value.run);
+          for (const title of ["one", "two"]) page.enqueue({ kind: "judge", claims: [title] }, [title]);
+          const done = { run: ids[0], kind: "judge", state: "done", turns: [{}] };
+          page.tell("run", done);
+          page.ended();
+          const before = failed();
+          page.ended();
+          page.command = command;
+          return [ids.length, before, failed()];
+        }"""
+    )
+    assert failed == [2, [True, False], [True, True]]
+
+
 def test_a_known_length_changes_the_metres(page: Any, service: FakeService) -> None:
     give(page)
     ask(page)
-    page.click("#td-anchors > button")
+    unfold(page, "#td-anchors")
     page.fill("#td-anchor-first input", "cup")
     page.fill("#td-anchors input[type=number]", "9.5")
     page.click("#td-anchor-judge")
     turn = page.locator(".td-turn").nth(1)
     turn.locator("table").wait_for()
-    assert turn.locator("tbody td").all_text_contents()[:2] == ["1.06 m", "2.12 m"]
+    assert turn.locator("tbody td").all_text_contents()[:2] == ["1.06 m ± 0.10 m", "2.12 m ± 0.21 m"]
     assert isinstance(service.works[-1], Rejudge) and service.given[-1].anchors[0].value_m == 0.095
     assert "height of cup = 9.5 cm" in page.text_content("#td-anchor-list")
 

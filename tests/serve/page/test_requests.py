@@ -103,7 +103,9 @@ def test_claims_are_sentences_or_relations() -> None:
     assert isinstance(work, Judge)
     first, second = work.claims
     assert first == claims[0] and isinstance(second, Claim) and second.relation == "behind"
-    assert work.language == "zh"
+    assert work.language is None, "the sentence tells its language"
+    work = request_of(sent(kind="judge", claims=claims[1:], page_language="zh"), Settings()).work("s")
+    assert isinstance(work, Judge) and work.language == "zh"
 
 
 def test_known_lengths_are_judged_with_the_answer_of_a_result() -> None:

@@ -26,9 +26,11 @@ def test_every_language_has_the_same_codes_with_the_same_names() -> None:
 
 
 def test_every_code_is_used() -> None:
-    files = [path for kind in ("*.py", "static/*.js", "templates/*.html") for path in PAGE.glob(kind)]
+    files = [PAGE.parent / "routes/results.py"] + [
+        path for kind in ("*.py", "static/*.js", "templates/*.html") for path in PAGE.glob(kind)
+    ]
     written = "\n".join(path.read_text(encoding="utf-8") for path in files)
-    built = ("kind_", "choice_", "js_stage_", "js_size_", "state_", "anchor_", "claim_", "option_")
+    built = ("kind_", "choice_", "js_stage_", "js_size_", "state_", "anchor_", "claim_", "option_", "relation_")
     unused = [code for code in texts("en") if not re.search(rf"\b{code}\b", written) and not code.startswith(built)]
     assert unused == []
 
@@ -51,6 +53,6 @@ def test_the_first_known_language_of_the_browser_counts(accepted: str | None, la
 
 
 def test_words_are_filled_in() -> None:
-    assert say("en", "history_note", days="30").endswith("after 30 days.")
+    assert say("en", "history_note", days="30").startswith("Results of this browser. The server keeps them for 30 days")
     assert say("zh", "needs", needs="更近") == "要判定还需要：更近"
     assert script_texts()["zh"]["ask"] == "提问"

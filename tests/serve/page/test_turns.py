@@ -10,7 +10,16 @@ import pytest
 from export.report.report_data import HOSTILE, bare, result
 
 from pipeline.records import Anchor, AnchorKind, Evidence, Unit
-from pipeline.serve.page.turns import answer_html, html_language, lengths_changed, rendered, seconds_of, title_of
+from pipeline.records.message import Language, message
+from pipeline.serve.page.turns import (
+    answer_html,
+    code_text,
+    html_language,
+    lengths_changed,
+    rendered,
+    seconds_of,
+    title_of,
+)
 
 
 class Elements(HTMLParser):
@@ -95,7 +104,7 @@ def test_lengths_before_and_after_an_anchor_stand_side_by_side() -> None:
     evidence = replace(before.verdicts[2].evidence[0], numbers={"nearest_visible_m": 2.12, "other": 3.0})
     after = replace(before, verdicts=(*before.verdicts[:2], replace(before.verdicts[2], evidence=(evidence,))))
     rows = lengths_changed(before, after)
-    assert [(row.before, row.after) for row in rows] == [("1.06 m", "2.12 m"), ("1.12 m", "–")]
+    assert [(row.before, row.after) for row in rows] == [("1.06 m ± 0.10 m", "2.12 m"), ("1.12 m ± 0.11 m", "–")]
     anchor = Anchor(AnchorKind.SIZE, ("cup",), value=9.5, unit=Unit.CENTIMETRE, measure="height")
     html = answer_html(after, "x", before=before, anchors=(anchor,))
     assert "2.12 m" in html and "9.5 cm" in html
@@ -120,3 +129,32 @@ def test_a_result_is_called_by_its_question_or_its_claims() -> None:
 def test_the_banner_stands_only_over_small_models() -> None:
     assert "depth=midas vlm=qwen3vl" in rendered("header.html", is_small=True, days="30")
     assert "td-banner" not in rendered("header.html", is_small=False, days="30")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_contradictions_and_missing_images_are_warnings_beside_the_answer(language: Language) -> None:
+    notes = (
+        message("conflict", said="a is left of b", listed="b is left of a").text(language),
+        message("in_no_frame", label="cup", count=1).text(language),
+        message("not_understood", sentence="Hm.").text(language),
+    )
+    html = answer_html(replace(result(language=language), errors=notes), "x")
+    warnings = re.findall(r'class="td-warning"[^>]*>([^<]+)', html)
+    assert len(warnings) == 2 and len(re.findall(r"<li dir=\"auto\">", html)) >= 1
+    assert "Hm." not in "".join(warnings)
+
+
+def test_lengths_have_their_errors() -> None:
+    base = result()
+    numbers = ({"centres_m": 1.0, "centre_sigma_relative": 0.1}, {"centres_m": 2.0, "centre_sigma_relative": 0.05})
+    one, other = (
+        replace(base, verdicts=(replace(base.verdicts[0], evidence=(Evidence(0, numbers=given),)),))
+        for given in numbers
+    )
+    (row,) = lengths_changed(one, other)
+    assert (row.before, row.after) == ("1.00 m ± 0.20 m", "2.00 m ± 0.20 m")
+
+
+@pytest.mark.parametrize("text", ["```json\n[1]\n```", "[1]", "\n```\n[1]\n```\n"])
+def test_code_stands_without_its_fence(text: str) -> None:
+    assert code_text(text) == "[1]"

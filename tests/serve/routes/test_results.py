@@ -136,3 +136,11 @@ def test_other_names_are_no_artefacts(fake: Fake, name: str) -> None:
     client = fake[1]
     answer = client.get(f"/v1/results/{asked(client)['id']}/{name}")
     assert answer.status_code in (404, 200) and (answer.status_code == 404 or "item_id" in answer.text)
+
+
+def test_a_browser_gets_a_page_where_a_shared_result_is_missing(fake: Fake) -> None:
+    missing = "/r/AAAAAAAAAAAAAAAAAAAAAA"
+    page = fake[1].get(missing, headers={"Accept": "text/html,*/*;q=0.8", "Accept-Language": "zh-CN"})
+    assert page.status_code == 404 and page.headers["content-type"].startswith("text/html")
+    assert "服务器上没有这个结果" in page.text and 'href="/"' in page.text
+    assert fake[1].get(missing).headers["content-type"] == "application/problem+json"

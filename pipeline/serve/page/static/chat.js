@@ -9,10 +9,13 @@
   let log = null;
   let active = null;
   let runs = 0;
+  // Ids of the runs whose events are not over, in the order in which they began.
+  const begun = [];
 
   const isNear = () => log.scrollHeight - log.scrollTop - log.clientHeight < 120;
-  // On a narrow page the chat scrolls with the page.
+  // On a narrow page the chat scrolls with the page; on a phone the picture is above it.
   const isNarrow = () => matchMedia("(max-width: 69.99rem)").matches;
+  const isPhone = () => matchMedia("(max-width: 47.99rem)").matches;
   const follow = (wasNear) => {
     if (wasNear) log.scrollTop = log.scrollHeight;
   };
@@ -90,6 +93,7 @@
         body.querySelector(".td-actions")?.append(time);
       }
       page.tell("result", { ...part, scene: patch.scene, kind: patch.kind });
+      if (isPhone()) setTimeout(() => body.querySelector(".td-claim")?.scrollIntoView({ block: "nearest" }), 300);
       return;
     }
     if (isFinal) {
@@ -117,6 +121,7 @@
     if (active || !queue.length || page.isUploading()) return;
     active = queue.shift();
     setRunning(true);
+    begun.push(active.sent.run);
     page.command("run", active.sent);
   };
   page.on("uploads", () => pump());
@@ -173,9 +178,10 @@
     if (state === "done") page.tell("finished");
     pump();
   };
-  // The event is over; without a final state the connection was lost.
+  // The event of the run that began first is over; without a final state its connection was lost. The next run may have
+  // begun already.
   page.ended = () => {
-    if (!active) return;
+    if (begun.shift() !== active?.sent.run || !active) return;
     const patch = { state: "failed", problem: { detail: page.say("js_no_server") }, turns: [] };
     active.turns.forEach((turn) => showTurn(turn, {}, patch, true));
     finish("failed");
@@ -249,7 +255,7 @@
       const shared = event.target.closest("[data-share]");
       if (shared) copyLink(shared.dataset.share);
       const linked = event.target.closest(".td-pick, .td-word, .td-thing");
-      if (linked && isNarrow()) showScene(linked);
+      if (linked && isPhone()) showScene(linked);
       const again = event.target.closest("[data-again]");
       if (again && page.isReady()) {
         const title = again.closest(".td-turn").querySelector(".td-asked p").textContent;

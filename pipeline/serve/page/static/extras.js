@@ -55,7 +55,10 @@
       if (depth.length) page.addFiles(depth, true);
       for (const one of page.uploads) one.example = example;
       suggest(example);
-      if (matchMedia("(max-width: 47.99rem)").matches) document.getElementById("td-suggestions").scrollIntoView({ block: "center" });
+      // The scene above them grows once its picture is there.
+      if (matchMedia("(max-width: 47.99rem)").matches) {
+        for (const wait_ms of [0, 400, 1200]) setTimeout(() => document.getElementById("td-suggestions").scrollIntoView({ block: "end" }), wait_ms);
+      }
     } catch {
       page.toast(page.say("js_no_server"), true);
     }
@@ -74,6 +77,8 @@
         button.addEventListener("click", () => {
           if (!page.isReady()) return;
           page.ask(question);
+          // On touch screens a field with the focus brings a keyboard over the answer.
+          if (!matchMedia("(pointer: coarse)").matches) page.field("td-question").focus({ preventScroll: true });
           button.remove();
           target.hidden = !target.querySelector("button");
         });
@@ -92,6 +97,7 @@
     marked = null;
     page.workbench("clear");
     suggest(null);
+    page.setForm?.("reset");
     drawAnchors();
     drawBoxes();
   };
@@ -113,6 +119,15 @@
     element.querySelector("#td-new").addEventListener("click", page.newScene);
   });
 
+  // Marks the folded groups in which something differs from what it is at first.
+  const GROUPS = { rgbd: ["depth_kind", "depth_scale"], camera: ["focal_px", "focal_35mm", "fov_deg"], options: ["depth", "ocr", "segment", "hints", "language"] };
+  page.marked = (names, first, values) => {
+    for (const [group, own] of Object.entries(GROUPS)) {
+      const isChanged = own.some((name) => (values[names.indexOf(name)] || null) !== first[names.indexOf(name)]);
+      document.getElementById(`td-${group}`).toggleAttribute("data-changed", isChanged);
+    }
+  };
+
   // Known lengths
   let anchorList = null;
   let marked = null;
@@ -127,10 +142,9 @@
         document.getElementById("td-centre").scrollIntoView({ block: "nearest" });
         throw new Error(page.say("js_need_points"));
       }
-      const [[x1, y1], [x2, y2]] = marked.points_px;
-      // Marks count from the corner of the first pixel, anchors from its centre.
-      const points = [[x1 - 0.5, y1 - 0.5], [x2 - 0.5, y2 - 0.5]];
-      const words = page.say("js_points", { x1: x1.toFixed(0), y1: y1.toFixed(0), x2: x2.toFixed(0), y2: y2.toFixed(0) });
+      const points = marked.points_px.map((point) => point.map(Math.round));
+      const [[x1, y1], [x2, y2]] = points;
+      const words = page.say("js_points", { x1, y1, x2, y2 });
       return { plain: { between_px: points, frame: marked.frame, ...length }, words };
     }
     if (what === "camera_height") return { plain: { camera_height: length.value, unit }, words: page.say("anchor_camera_height") };
@@ -139,15 +153,21 @@
     if (what === "camera") return { plain: { to_camera: name, ...length }, words: page.say("js_to_camera", { name }) };
     return { plain: { size: name, measure: what, ...length }, words: page.say(`js_size_${what}`, { name }) };
   };
+  const known = ({ plain }) => JSON.stringify({ ...plain, value: null, unit: null, camera_height: "camera_height" in plain });
   const drawAnchors = () => {
     anchorList?.replaceChildren(
       ...page.anchors.map((one) =>
         chip(`${one.words} = ${one.plain.value ?? one.plain.camera_height} ${one.plain.unit}`, page.say("js_anchor_remove", { what: one.words }), () => {
           page.anchors = page.anchors.filter((other) => other !== one);
+          if (one.plain.between_px) forgetPoints();
           drawAnchors();
         })
       )
     );
+  };
+  const forgetPoints = () => {
+    marked = null;
+    page.workbench("forgetPoints");
   };
   page.chooseAnchor = (what) => {
     document.getElementById("td-anchors").dataset.what = what;
@@ -161,7 +181,9 @@
   page.anchor = (action, values) => {
     try {
       if (action === "add" || values[3] || !page.anchors.length) {
-        page.anchors.push(anchorOf(values));
+        const made = anchorOf(values);
+        // One value for each length: a second one takes the place of the first.
+        page.anchors = [...page.anchors.filter((one) => known(one) !== known(made)), made];
         drawAnchors();
       }
     } catch (error) {
@@ -170,28 +192,51 @@
     if (action !== "judge") return;
     if (!page.current) return page.toast(page.say("no_answer"), true);
     const anchors = page.anchors.map((one) => one.plain);
-    page.enqueue({ kind: "rejudge", result: page.current.answer, scene: page.current.scene, anchors }, [page.say("js_anchor_title")]);
+    page.enqueue({ kind: "rejudge", result: page.current.answer, before: page.current.result, scene: page.current.scene, anchors }, [page.say("js_anchor_title")]);
   };
 
   // A claim that a person states
   page.mountClaim = (element) => {
     page.translate(element);
+    page.chooseClaim(["relation", "left_of"]);
     offerNames();
   };
-  page.claim = ([words, relation, subject, object, other]) => {
-    const claims = [];
-    if ((words || "").trim()) claims.push(words.trim());
-    else if (relation && (subject || "").trim()) {
-      const claim = { relation, subject: subject.trim() };
-      if ((object || "").trim()) claim.object = object.trim();
-      if ((other || "").trim()) claim.other_object = other.trim();
-      claims.push(claim);
+  // Which fields a relation takes.
+  page.chooseClaim = ([how, relation]) => {
+    const form = page.given.relations[relation] || { objects: 2, value: "none" };
+    const group = document.getElementById("td-claim");
+    Object.assign(group.dataset, { how, objects: form.objects, value: form.value, unit: String(form.is_length) });
+  };
+  const statedClaim = ([how, words, relation, ...rest]) => {
+    const sentence = (words || "").trim();
+    if (how === "words") return sentence || null;
+    const form = page.given.relations[relation];
+    if (!form) return null;
+    const names = rest.slice(0, form.objects).map((name) => (name || "").trim());
+    if (names.some((name) => !name)) return null;
+    const [subject, object, other_object] = names;
+    const claim = { relation: form.relation, subject };
+    if (object) claim.object = object;
+    if (other_object) claim.other_object = other_object;
+    if (form.measure) claim.measure = form.measure;
+    const [value, unit] = rest.slice(3);
+    const isGiven = value !== null && value !== undefined && value !== "";
+    if (form.value === "required" && !isGiven) throw new Error(page.say("js_need_number"));
+    if (form.value !== "none" && isGiven) Object.assign(claim, { value: Number(value), unit: form.is_length ? unit : "count" });
+    return claim;
+  };
+  page.claim = (values) => {
+    let claim = null;
+    try {
+      claim = statedClaim(values);
+    } catch (error) {
+      return page.toast(error.message, true);
     }
-    if (!claims.length) return page.toast(page.say("no_claim"), true);
+    if (!claim) return page.toast(page.say("no_claim"), true);
     if (!page.isReady()) return;
-    const title = typeof claims[0] === "string" ? claims[0] : page.say("js_judge_title");
-    const known = [...page.boxes, ...page.regions].map(page.regionOf);
-    page.enqueue({ kind: "judge", claims, regions: known }, [title]);
+    const title = typeof claim === "string" ? claim : page.say("js_judge_title");
+    const regions = [...page.boxes, ...page.regions].map(page.regionOf);
+    page.enqueue({ kind: "judge", claims: [claim], regions }, [title]);
   };
 
   // Boxes drawn by hand
@@ -203,6 +248,7 @@
       ...page.boxes.map((box) =>
         chip(box.label, page.say("js_box_remove", { name: box.label }), () => {
           page.boxes = page.boxes.filter((other) => other !== box);
+          page.workbench("forgetBox", box.id);
           drawBoxes();
           offerNames();
         })
@@ -211,8 +257,25 @@
   };
   page.on("points", (points) => {
     marked = points;
+    page.setForm?.("points");
     page.toast(page.say("js_points_marked"));
+    openGroup("td-anchors", "input[type=number]");
   });
+  // Opens a folded group, whose fields Gradio may make only then, and goes to one of them.
+  const openGroup = (id, selector) => {
+    const head = document.querySelector(`#${id} > button`);
+    if (head && !head.classList.contains("open")) head.click();
+    setTimeout(() => {
+      const field = document.querySelector(`#${id} ${selector}`);
+      field?.scrollIntoView({ block: "center" });
+      field?.focus({ preventScroll: true });
+    }, 300);
+  };
+  // Where it is, by an object that is known already.
+  const questionAbout = (name) => {
+    const other = page.names().find((one) => one !== name && page.boxes.every((box) => box.label !== one)) ?? page.names().find((one) => one !== name);
+    return other ? page.say("js_box_compare", { name, other }) : page.say("js_box_question", { name });
+  };
   page.on("box", (box) => {
     const dialog = document.getElementById("td-box");
     const name = dialog.querySelector("#td-box-name");
@@ -222,12 +285,18 @@
     name.focus();
     dialog.onclose = () => {
       const label = name.value.trim();
-      if (!label || !dialog.returnValue) return;
-      page.boxes = [...page.boxes.filter((one) => one.label !== label), { label, box_px: box.box_px, frame: box.frame || 0 }];
+      const before = page.boxes.find((one) => one.id === box.id);
+      if (!label || !dialog.returnValue) {
+        if (!before) page.workbench("forgetBox", box.id);
+        return;
+      }
+      for (const one of page.boxes) if (one.label === label && one.id !== box.id) page.workbench("forgetBox", one.id);
+      page.workbench("nameBox", box.id, label);
+      page.boxes = [...page.boxes.filter((one) => one.label !== label && one !== before), { id: box.id, label, box_px: box.box_px, frame: box.frame || 0 }];
       drawBoxes();
       offerNames();
       if (dialog.returnValue === "ask") {
-        page.fill("td-question", page.say("js_box_question", { name: label }));
+        page.fill("td-question", questionAbout(label));
         page.field("td-question").focus();
       }
     };

@@ -15,10 +15,27 @@
     const found = page.remembered("history", []);
     return Array.isArray(found) ? found.filter((one) => one && typeof one.result === "string") : [];
   };
+  const SIGNS = ["supported", "refuted", "undecided"];
+  const countsOf = (html) => SIGNS.map((status) => String(html).split(`td-claim td-${status}"`).length - 1);
+  const verdicts = (counts) => {
+    const line = page.element("span", { class: "td-counts" });
+    SIGNS.forEach((status, index) => {
+      const count = Number(Array.isArray(counts) && counts[index]) || 0;
+      const sign = count && page.workbench("sign", status);
+      if (sign) line.append(sign, String(count));
+    });
+    return line;
+  };
+  const picture = (result) => {
+    const image = page.element("img", { src: `/v1/results/${encodeURIComponent(result)}/photo-0.jpg`, alt: "", loading: "lazy", width: 44, height: 36 });
+    image.addEventListener("error", () => (image.style.visibility = "hidden"));
+    return image;
+  };
   page.on("result", (part) => {
     if (part.kind === "opened") return;
     const others = entries().filter((one) => one.result !== part.result);
-    page.remember("history", [{ result: part.result, title: String(part.title).slice(0, 200), time_ms: Date.now() }, ...others].slice(0, MOST));
+    const made = { result: part.result, title: String(part.title).slice(0, 200), time_ms: Date.now(), counts: countsOf(part.html) };
+    page.remember("history", [made, ...others].slice(0, MOST));
   });
   const draw = () => {
     const list = dialog.querySelector("#td-history-list");
@@ -26,7 +43,9 @@
       const button = page.element(
         "button",
         { type: "button", class: "td-entry", "aria-label": page.say("js_history_open", { question: one.title }) },
+        picture(one.result),
         page.element("span", { dir: "auto", text: one.title || one.result }),
+        verdicts(one.counts),
         page.element("small", { text: ago(one.time_ms) })
       );
       button.addEventListener("click", () => {

@@ -49,7 +49,8 @@
   const failed = (one, reason) => {
     one.state = "failed";
     remove(one);
-    complain(page.say("js_failed", { name: one.name, reason }));
+    // Most reasons name the file themselves.
+    complain(reason.includes(one.name) ? reason : page.say("js_failed", { name: one.name, reason }));
     page.tell("upload failed", one);
   };
 
@@ -77,7 +78,7 @@
         changed();
         return;
       }
-      failed(one, answer.detail || page.say("js_no_server"));
+      failed(one, request.status === 415 ? page.say("js_unread", { name: one.name }) : answer.detail || page.say("js_no_server"));
     };
     request.onerror = () => failed(one, page.say("js_no_server"));
     request.send(form);
@@ -94,7 +95,7 @@
       (isDepth ? page.depth : page.uploads).push(one);
       const limit = page.given.limits.partMb;
       if (file.size > limit * 1e6) {
-        failed(one, `${(file.size / 1e6).toFixed(0)} MB > ${limit} MB`);
+        failed(one, page.say("js_too_large", { name: one.name, size: (file.size / 1e6).toFixed(0), limit }));
         continue;
       }
       if (!isDepth && /^(image|video)\//.test(file.type)) measure(one, file);

@@ -57,6 +57,11 @@ class Hand {
     if (this.tool) this.tool.end(null);
   }
 
+  forget(isMeant) {
+    this.picture.hand = this.picture.hand.filter((one) => !isMeant(one));
+    this.picture.showHand();
+  }
+
   clear() {
     this.end();
     this.picture.hand = [];

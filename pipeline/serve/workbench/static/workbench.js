@@ -313,6 +313,18 @@ class Workbench {
     return this.canDraw() && this.hand.startPoints();
   }
 
+  // What was drawn by hand and is given up.
+  forgetHand(isMeant) {
+    this.hand.forget(isMeant);
+  }
+
+  nameBox(id, name) {
+    const box = this.picture.hand.find((one) => one.id === id);
+    if (!box) return;
+    box.name = name;
+    this.picture.showHand();
+  }
+
   // Whether there is a frame to draw on, which is then shown.
   canDraw() {
     const frame = this.frame();
