@@ -33,6 +33,7 @@ NAMES = (
     "batch",
     "batch_cache",
     "batch_kills",
+    "batch_ray",
     "serve",
     "serve_fuzz",
 )

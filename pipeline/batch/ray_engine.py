@@ -151,8 +151,8 @@ def cluster(address: str | None) -> Iterator[dict[str, float]]:
 
 
 def _start(ray: Any, address: str | None) -> None:
-    root = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    # What this process can import, its own can, too.
+    path = os.pathsep.join(os.path.abspath(place) for place in sys.path)
     # Of one thread each, as the processes of engine=local.
     threads = dict.fromkeys(THREAD_VARIABLES, "1")
     with _same_signals(), _without_stderr(), environment({"PYTHONPATH": path, **threads}):
