@@ -151,8 +151,8 @@ def cluster(address: str | None) -> Iterator[dict[str, float]]:
 
 
 def _start(ray: Any, address: str | None) -> None:
-    # What this process can import, its own can, too.
-    path = os.pathsep.join(os.path.abspath(place) for place in sys.path)
+    # A checkout that is not installed is found from any folder.
+    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
     # Of one thread each, as the processes of engine=local.
     threads = dict.fromkeys(THREAD_VARIABLES, "1")
     with _same_signals(), _without_stderr(), environment({"PYTHONPATH": path, **threads}):
@@ -163,8 +163,10 @@ def _start(ray: Any, address: str | None) -> None:
                 logging_level=logging.ERROR,
                 log_to_driver=False,
             )
-        except (ConnectionError, ValueError) as error:
-            raise ConfigError(f"Ray does not start at engine.address={address}: {error}") from error
+        except Exception as error:  # Ray raises all kinds, where there is no cluster or this machine is too slow.
+            place = "on this machine" if address is None else f"at engine.address={address}"
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise ConfigError(f"Ray does not start {place}: {reason}") from error
 
 
 @contextmanager

@@ -37,8 +37,11 @@ CLAIM = {"relation": "left_of", "subject": "x", "object": "y"}
 def ray() -> Iterator[None]:
     """Ray on this machine, for all tests of this file; it takes ten seconds to start."""
     pytest.importorskip("ray.data", reason=MISSING)
-    with cluster(None):
-        yield
+    with pytest.MonkeyPatch.context() as patch:
+        # Its processes import this file.
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        with cluster(None):
+            yield
 
 
 @pytest.fixture(scope="module")
