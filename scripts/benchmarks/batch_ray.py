@@ -23,11 +23,11 @@ _STARTED = 0.2
 
 def add_arguments(parser: Any) -> None:
     """Add the options of this benchmark."""
-    parser.add_argument("--items", type=int, default=300, help="items of each run")
+    parser.add_argument("--items", type=int, default=150, help="items of each run")
     parser.add_argument("--turns", type=int, default=3, help="runs of each engine")
 
 
-def figures(items: int = 300, turns: int = 3) -> Iterator[Figure]:
+def figures(items: int = 150, turns: int = 3) -> Iterator[Figure]:
     """Both engines in turn; the first fifth of each run does not count."""
     cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as name:
