@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,19 +102,16 @@ def _exported(made: Work, scene: Scene, result: Result, folder: Path) -> Result:
     return made.stages.export(scene, result, folder)
 
 
-@contextmanager
-def pooled(stages: Stages, pool: WorkerPool | None, workers: int) -> Iterator[Stages]:
+def pooled(stages: Stages, pool: WorkerPool | None) -> Stages:
     """The stages, with those that need no model in a pool's processes."""
     if pool is None:
-        yield stages
-        return
-    with ThreadPoolExecutor(workers, thread_name_prefix="judge") as threads:
-        yield replace(
-            stages,
-            verify=PooledVerify(stages.verify, pool),
-            export=PooledExport(stages.export, pool),
-            mapped=threads.map,
-        )
+        return stages
+    return replace(
+        stages,
+        verify=PooledVerify(stages.verify, pool),
+        export=PooledExport(stages.export, pool),
+        mapped=pool.mapped,
+    )
 
 
 def needs_no_model(stages: Stages) -> bool:

@@ -137,11 +137,10 @@ def _by_stages(
     workers: int,
 ) -> None:
     """Models work here, in batches across items; what needs none goes to the workers."""
-    batch_size = _batch_size(stages)
+    batch_size, shared = _batch_size(stages), pooled(stages, pool)
     with (
         ThreadPoolExecutor(1, thread_name_prefix="read") as reader,
         ThreadPoolExecutor(_GROUPS, thread_name_prefix="ask") as askers,
-        pooled(stages, pool, workers) as shared,
         Exporting(shared, folder, written, threads=max(workers, 1)) as exporting,
     ):
         items = in_order(lambda one: reader.submit(read, one, source, stages), unfinished, _READ_AHEAD)

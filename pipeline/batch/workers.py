@@ -10,7 +10,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
@@ -22,6 +22,7 @@ from pipeline.records.errors import TheodoliteError
 
 logger = logging.getLogger(__name__)
 
+Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -96,6 +97,18 @@ class WorkerPool:
     def submit(self, function: Callable[..., Value], *arguments: Any, timeout_s: float | None = None) -> Future[Value]:
         """The outcome of ``call`` as a future."""
         return self._threads.submit(lambda: self.call(function, *arguments, timeout_s=timeout_s))
+
+    def mapped(self, function: Callable[[Item], Value], items: Iterable[Item]) -> Iterator[Value]:
+        """Apply a function that waits for calls to several items at once, in as many threads as there are workers.
+
+        Args:
+            function: Runs in this process.
+            items: The items.
+
+        Returns:
+            The values, in order.
+        """
+        return self._threads.map(function, items)
 
     def close(self, seconds: float = 5.0) -> None:
         """End the workers; calls in flight have so long to finish [s], and fail then."""

@@ -226,6 +226,7 @@ def _run(app: Any, service: Service, listener: socket.socket, said: Said) -> Non
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
     from pipeline.serve.app import STOP_S
+    from pipeline.serve.guard.connections import http_protocol
 
     class Server(uvicorn.Server):
         """Stops the work at once when the server stops, so that waiting clients get their answer."""
@@ -252,6 +253,7 @@ def _run(app: Any, service: Service, listener: socket.socket, said: Said) -> Non
 
     config = uvicorn.Config(
         app,
+        http=http_protocol(service.settings.limits),
         log_config=None,
         access_log=False,
         server_header=False,

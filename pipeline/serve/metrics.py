@@ -113,6 +113,7 @@ def install_metrics(app: FastAPI, service: Service) -> None:
     """
     metrics = service.store.metrics if isinstance(service.store, CountingStore) else Metrics()
     metrics.registry.register(_Now(service))
+    service.on_batch = metrics.batch
     counted = Instrumentator(registry=metrics.registry, excluded_handlers=["^/healthz$", "^/metrics$"])
     counted.instrument(app, metric_namespace="theodolite", latency_lowr_buckets=_SECONDS)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,9 @@ class Service:
         settings: See ``ServeSettings``.
         store: Where uploads, scenes, jobs and results are stored.
         read: Reads the files of a scene; None reads them as the configuration says.
+
+    Attributes:
+        on_batch: Called with the number of questions that the model answers together, in a thread of the engine.
     """
 
     def __init__(self, pipeline: Pipeline, settings: ServeSettings, store: Store, read: Reader | None = None) -> None:
@@ -40,6 +43,7 @@ class Service:
         self._planner = Planner(store, settings.limits, pipeline.stages.query is not None)
         self._read: Reader = read or partial(read_scene_input, settings=settings, config=pipeline.config)
         self._engine: Engine | None = None
+        self.on_batch: Callable[[int], None] = lambda questions: None
 
     @property
     def is_ready(self) -> bool:
@@ -57,7 +61,9 @@ class Service:
         if self._engine is None:
             # The event loop waits for the interpreter no longer than this while other threads compute.
             sys.setswitchinterval(_SWITCH_S)
-            self._engine = await asyncio.to_thread(Engine, self.pipeline, self.settings, self.store, self._read)
+            self._engine = await asyncio.to_thread(
+                Engine, self.pipeline, self.settings, self.store, self._read, lambda questions: self.on_batch(questions)
+            )
 
     async def stop(self, seconds: float) -> None:
         """Finish what runs, for so long [s]; what is left then is marked as interrupted."""
@@ -84,6 +90,8 @@ class Service:
         for upload in (*given.images, *given.depth):
             self.store.upload(upload)
         choices = self.choices()
+        if given.depth and "depth" not in given.options:
+            given = replace(given, options={**given.options, "depth": "file"})
         for group, name in given.options.items():
             if name not in choices.get(group, ()):
                 allowed = ", ".join(choices.get(group, ())) or "none"

@@ -24,7 +24,7 @@ from pipeline.models.vlm.prompt import (
     shown_frames,
 )
 from pipeline.models.vlm.recheck import build_recheck_request
-from pipeline.records import Answer, Scene, Status
+from pipeline.records import Answer, DepthKind, Scene, Status
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.errors import ConfigError, TheodoliteError
 from pipeline.records.message import Language, detect_language
@@ -177,7 +177,7 @@ class QueryStage:
         """The prompt of a question after grounding."""
         located = () if grounding is None else grounded_regions(grounding.text, self._images(scene, grounding))
         regions = (*scene.regions, *located)
-        hints = read_depth(scene, regions, self.error_budget, self.settings) if self.hints.has_table else ()
+        hints = read_depth(scene, regions, self.error_budget, self.settings) if self.hints_for(scene).has_table else ()
         crops = choose_crops(regions, scene.frames, self._shown(scene), self.second_look, self.budget)
         return Prompt(scene, question, grounding, located, hints, crops)
 
@@ -275,10 +275,15 @@ class QueryStage:
         """Language of a question's prompt and of the messages about its answer."""
         return detect_language(question) if self.language == "auto" else self.language
 
+    def hints_for(self, scene: Scene) -> HintMode:
+        """The depth hints in the prompts about a scene: none in metres for a model that does not understand them."""
+        is_metric = any(depth.kind is DepthKind.METRIC for depth in scene.depth)
+        return HintMode.NONE if is_metric and not self.model.takes_metres else self.hints
+
     def grounds_first(self, scene: Scene) -> bool:
         """Whether questions about a scene are asked in two steps."""
         if self.steps is Steps.AUTO:
-            return self.hints.has_table and self.model.can_ground and bool(scene.depth)
+            return self.hints_for(scene).has_table and self.model.can_ground and bool(scene.depth)
         return self.steps is Steps.TWO
 
     def grounding_request(self, scene: Scene, question: str) -> Request:
@@ -288,7 +293,7 @@ class QueryStage:
             question,
             language=self.language,
             budget=self.budget,
-            hints=self.hints,
+            hints=self.hints_for(scene),
             unit=self.model.convention().unit,
         )
 
@@ -297,7 +302,7 @@ class QueryStage:
         return build_answer_request(
             prompt.scene,
             prompt.question,
-            hints=self.hints,
+            hints=self.hints_for(prompt.scene),
             depth_hints=prompt.hints,
             language=self.language,
             budget=self.budget,
@@ -323,7 +328,7 @@ class QueryStage:
 
     def _read(self, prompt: Prompt, generation: Generation, again: Sequence[Crop] | None = None) -> Answer:
         prompting = {
-            "hints": str(self.hints),
+            "hints": str(self.hints_for(prompt.scene)),
             "steps": 1 if prompt.grounding is None else 2,
             "frames": {str(index): most for index, most in self._shown(prompt.scene).items()},
             "crops": [{"frame": crop.frame, "box_px": list(crop.box_px)} for crop in (*prompt.crops, *(again or ()))],
@@ -349,7 +354,7 @@ class QueryStage:
         limit = self.model.max_pixels
         return {
             index: limit if most is None else most if limit is None else min(most, limit)
-            for index, most in shown_frames(scene, self.budget, self.hints).items()
+            for index, most in shown_frames(scene, self.budget, self.hints_for(scene)).items()
         }
 
     def _generate(

@@ -22,7 +22,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each comparison")
     parser.add_argument("--load-s", type=float, default=60.0, help="time with 32 clients [s]")
     parser.add_argument("--only", default="", help="the one part to measure: together, follow, adds, health or load")
-    parser.add_argument("overrides", nargs="*", help="overrides of the server's configuration")
+    parser.add_argument(
+        "--with", dest="overrides", action="append", default=[], help="an override of the configuration"
+    )
 
 
 def figures(in_process: bool, rounds: int, load_s: float, only: str, overrides: Sequence[str]) -> Iterator[Figure]:

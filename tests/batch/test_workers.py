@@ -191,3 +191,7 @@ def test_closing_ends_a_call_that_does_not_finish() -> None:
     thread.join(10)
     assert time.monotonic() - start < 8
     assert [type(error) for error in outcome] == [WorkerError]
+
+
+def test_calls_from_several_threads_come_back_in_order(pool: WorkerPool) -> None:
+    assert list(pool.mapped(lambda number: pool.call(counted, number)[0], range(4))) == [100, 101, 102, 103]

@@ -306,7 +306,7 @@ def of_gradio(canary: str, address: str) -> list[Hostile]:
         f"/gradio_api/file=http://{address}/",
         f"/gradio_api/proxy=http://{address}/", "/gradio_api/info", "/gradio_api/openapi.json", "/monitoring",
         f"/gradio_api/custom_component/a/b/c/{canary}", "/gradio_api/upload_progress?upload_id=a", "/gradio_api/app_id",
-        "/gradio_api/deep_link", "/gradio_api/stream/a/b/c/playlist.m3u8", "/gradio_api/runs", "/svelte/a.js", "/docs",
+        "/gradio_api/deep_link", "/gradio_api/stream/a/b/c/playlist.m3u8", "/gradio_api/runs", "/svelte/a.js", "/redoc",
     ]  # fmt: skip
     called = ["call/f", "call/v2/f", "run/f", "api/f", "component_server", "process_recording", "vibe-edit", "stream/a"]
     body = {"data": [file], "fn_index": 0, "session_hash": "abc", "component_id": 1, "fn_name": "f"}

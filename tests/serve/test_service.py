@@ -165,7 +165,7 @@ def test_claims_depth_and_anchors_need_no_model(served: Served, rendered: Render
     assert again.verdicts[0].status is Status.REFUTED
 
 
-def test_depth_that_comes_with_the_image_is_an_option_of_the_scene(served: Served, rendered: RenderedScene) -> None:
+def test_depth_that_comes_with_the_image_is_used(served: Served, rendered: RenderedScene) -> None:
     frame = rendered.scene.frames[0]
     assert frame.given_depth is not None
     values = np.where(frame.given_depth.valid, frame.given_depth.values * 1000, 0).astype(np.uint16)
@@ -174,7 +174,7 @@ def test_depth_that_comes_with_the_image_is_an_option_of_the_scene(served: Serve
     with served.store.new_upload() as incoming:
         incoming.write(file.getvalue())
         depth = incoming.finish("depth.png").id
-    given = SceneInput((served.upload(frame.rgb),), (depth,), depth_scale=0.001, options={"depth": "file"})
+    given = SceneInput((served.upload(frame.rgb),), (depth,), depth_scale=0.001)
     result = served.result(MeasureDepth(served.service.add_scene(given, "anna")))
     assert (str(result.frames[0].depth_kind), str(result.frames[0].scale_source)) == ("metric", "sensor")
 

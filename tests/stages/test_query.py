@@ -323,3 +323,23 @@ def test_many_frames_share_the_budget_and_keep_their_numbers() -> None:
     for request in model.requests:
         assert len(request.pixels) == 3
         assert "Picture 40: " in request.prompt_text
+
+
+@pytest.mark.parametrize(
+    "kind, takes_metres, hints",
+    [("metric", True, "table"), ("metric", False, "none"), ("disparity_affine", False, "table")],
+)
+def test_a_model_that_knows_no_metres_is_told_none(kind: str, takes_metres: bool, hints: str) -> None:
+    class Model(ScriptedModel):
+        @property
+        def takes_metres(self) -> bool:
+            return takes_metres
+
+    depth = DepthMap.from_values(np.full((48, 64), 2.0), kind, "sensor" if kind == "metric" else "none")
+    scene = Scene("item", (Frame(np.zeros((48, 64, 3), np.uint8), Camera.from_fov(64, 48, 60)),), depth=(depth,))
+    stage = QueryStage(Model(lambda request: "Fine."), "table")
+    assert stage.hints_for(scene) == hints
+    assert stage.grounds_first(scene) is (hints == "table")
+    (answer,) = stage.ask_all([(scene, "Where is the cup?")])
+    assert isinstance(answer, Answer)
+    assert answer.prompting["hints"] == hints

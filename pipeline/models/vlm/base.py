@@ -181,6 +181,11 @@ class VisionLanguageModel(Backend, Protocol):
         """Whether it understands the short questions of ``query.formalise`` and ``query.confirm``."""
         return True
 
+    @property
+    def takes_metres(self) -> bool:
+        """Whether it understands prompts with depth in metres."""
+        return True
+
     def convention(self, generation: Generation | None = None) -> Convention:
         """Convention of the coordinates in its answers; in one answer, where several models gave them.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,8 @@ from pipeline.serve.engine.fair_queue import FairQueue
 from pipeline.serve.engine.plans import Options
 from pipeline.stages.group import MOST_FRAMES, Asked, Follower, Stages, settle
 from pipeline.stages.timing import StageError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -49,10 +52,17 @@ class Asking:
         batch_size: Most questions of a group.
         wait_s: Time that the first question of a group waits for others [s].
         first: What is done before the first question, such as loading the model.
+        on_group: Called with the number of questions of each group.
     """
 
-    def __init__(self, batch_size: int, wait_s: float, first: Callable[[], None] = lambda: None) -> None:
-        self._batch_size, self._wait_s = batch_size, wait_s
+    def __init__(
+        self,
+        batch_size: int,
+        wait_s: float,
+        first: Callable[[], None] = lambda: None,
+        on_group: Callable[[int], None] = lambda questions: None,
+    ) -> None:
+        self._batch_size, self._wait_s, self._on_group = batch_size, wait_s, on_group
         self._first: Callable[[], None] | None = first
         self._waiting: FairQueue[Question] = FairQueue()
         self._changed = threading.Condition()
@@ -90,6 +100,10 @@ class Asking:
                 return
             for question in group:
                 question.asked.follower = _TurnFollower(question.asked.follower, turn)
+            try:
+                self._on_group(len(group))
+            except Exception:
+                logger.exception("A group of questions could not be counted.")
             answer(group)
             turn.end()
 

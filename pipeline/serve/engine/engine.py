@@ -41,6 +41,7 @@ _TICK_S = 0.2
 _REPLAY_S, _MOST_ENDED = 900.0, 2000
 _SWEEP_S = 600.0
 _READING_THREADS, _WORKING_THREADS = 2, 2
+_STOPPED = problem(HTTPStatus.SERVICE_UNAVAILABLE, "The server stopped before the job was done; send it again.")
 # Jobs that need no model and run at a time.
 _JUDGING_PLACES = 4
 
@@ -89,9 +90,17 @@ class Engine:
         settings: See ``ServeSettings``.
         store: Where jobs and results are stored.
         read: Reads the files of a scene; where there are workers, it is pickled.
+        on_batch: Called with the number of questions that the model answers together.
     """
 
-    def __init__(self, pipeline: Pipeline, settings: ServeSettings, store: Results, read: Reader) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        settings: ServeSettings,
+        store: Results,
+        read: Reader,
+        on_batch: Callable[[int], None] = lambda questions: None,
+    ) -> None:
         self._settings, self._store, self._read = settings, store, read
         self._budget = pipeline.stages.export.budget
         query = pipeline.stages.query
@@ -103,7 +112,8 @@ class Engine:
         self._lock = threading.Lock()
         # While one group is answered, the scenes of the next are prepared.
         self._lanes = {True: Lane(2 * batch_size), False: Lane(_JUDGING_PLACES)}
-        self._tickets: dict[str, tuple[Ticket, Plan]] = {}
+        self._tickets: dict[str, Ticket] = {}
+        self._plans: dict[Ticket, Plan] = {}
         self._clients: Counter[str] = Counter()
         self._is_closing = False
         self._all_ended = threading.Condition(self._lock)
@@ -113,7 +123,7 @@ class Engine:
         self._scenes = PreparedScenes(settings.scenes, self._reading, self._modelling)
         self._asking: Asking | None = None
         if query is not None:
-            self._asking = Asking(batch_size, settings.batch_wait_ms / 1e3, self.readiness.load_model)
+            self._asking = Asking(batch_size, settings.batch_wait_ms / 1e3, self.readiness.load_model, on_batch)
         self._modelling.submit(self.readiness.load_depth)
         self._stopped = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
@@ -159,15 +169,19 @@ class Engine:
             raise
         ticket = Ticket(job, self._store, self._ended)
         with self._lock:
-            self._tickets[job.id] = (ticket, plan)
-            lane.push(ticket)
-        self._admit()
+            self._tickets[job.id] = ticket
+            if not (is_late := self._is_closing):
+                self._plans[ticket] = plan
+                lane.push(ticket)
+        if is_late:
+            ticket.end(JobState.INTERRUPTED, _STOPPED)
+        else:
+            self._admit()
         return ticket.job
 
     def ticket(self, job_id: str) -> Ticket | None:
         """A job that waits, runs or ended lately; None if there is none of this id."""
-        found = self._tickets.get(job_id)
-        return None if found is None else found[0]
+        return self._tickets.get(job_id)
 
     def cancel(self, job_id: str) -> None:
         """End a job, wherever it is; one that runs stops at its next token or stage."""
@@ -190,14 +204,13 @@ class Engine:
                 return
             self._is_closing = True
             waiting = [ticket for lane in self._lanes.values() for ticket in lane.drain()]
-        stopped = problem(HTTPStatus.SERVICE_UNAVAILABLE, "The server stopped before the job was done; send it again.")
         for ticket in waiting:
-            ticket.end(JobState.INTERRUPTED, stopped)
+            ticket.end(JobState.INTERRUPTED, _STOPPED)
         with self._all_ended:
             self._all_ended.wait_for(lambda: not self._running(), seconds)
             left = self._running()
         for ticket in left:
-            ticket.end(JobState.INTERRUPTED, stopped)
+            ticket.end(JobState.INTERRUPTED, _STOPPED)
         self._stopped.set()
         if self._asking is not None:
             self._asking.close(1.0)
@@ -213,7 +226,7 @@ class Engine:
         """Start the jobs for which there are places."""
         with self._lock:
             started = [] if self._is_closing else [t for lane in self._lanes.values() for t in lane.start()]
-            begun = [(ticket, self._tickets[ticket.job.id][1]) for ticket in started]
+            begun = [(ticket, self._plans.pop(ticket)) for ticket in started]
         for ticket, plan in begun:
             ticket.start()
             self._working.submit(self._guarded, ticket, self._begin, plan)
@@ -285,6 +298,7 @@ class Engine:
     def _ended(self, ticket: Ticket) -> None:
         job = ticket.job
         with self._lock:
+            self._plans.pop(ticket, None)
             for lane in self._lanes.values():
                 lane.leave(ticket)
             self._forget_client(job.client)
@@ -306,7 +320,7 @@ class Engine:
             now = time.monotonic()
             with self._lock:
                 running = self._running()
-                ended = [ticket for ticket, _ in self._tickets.values() if ticket.ended_at is not None]
+                ended = [ticket for ticket in self._tickets.values() if ticket.ended_at is not None]
                 # They stand in the order in which they came.
                 excess = len(ended) - _MOST_ENDED
                 for index, ticket in enumerate(ended):

@@ -110,9 +110,10 @@ class Variants:
             dict(options.groups), hints=options.hints, language=options.language, recheck=options.recheck
         )
         stages = variant.stages
-        verify = stages.verify if self._pool is None else PooledVerify(stages.verify, self._pool)
+        if self._pool is not None:
+            stages = replace(stages, verify=PooledVerify(stages.verify, self._pool), mapped=self._pool.mapped)
         query = None
         if asks and stages.query is not None and self._model is not None:
             query = copy.copy(stages.query)
             query.model = self._model
-        return replace(stages, verify=verify, query=query)
+        return replace(stages, query=query)

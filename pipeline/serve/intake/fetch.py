@@ -157,9 +157,8 @@ def _receive(target: Target, address: str, sink: Sink, deadline_s: float) -> Non
         if answer.length is not None:
             sink.check_size(answer.length)
         while piece := answer.read1(_PIECE_BYTES):
-            _left_s(deadline_s)
             sink.write(piece)
-        # What came without a length may have been cut.
+        # What comes without a length looks whole when it is cut.
         _left_s(deadline_s)
         if answer.length:
             raise UnfitError(f"{sink.name} was cut off on its way from {target.host}; try again.")

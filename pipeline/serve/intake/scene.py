@@ -150,8 +150,7 @@ def _images(uploads: Sequence[Upload], stage: Staging, limits: Limits, sampled: 
     if len(uploads) > 1 and not all(Role.IMAGE in kind.roles for kind in kinds):
         raise UnfitError("A video or an export of a device is a scene of its own; send it alone.")
     if kinds[0] is ZIP:
-        each = replace(limits, megapixels=min(limits.megapixels, limits.scene_megapixels / sampled))
-        return [_export(uploads[0], stage, each)]
+        return [_export(uploads[0], stage, limits, sampled)]
     paths, total = [], 0
     for upload, kind in zip(uploads, kinds, strict=True):
         name = clean_name(upload.name)
@@ -169,7 +168,7 @@ def _images(uploads: Sequence[Upload], stage: Staging, limits: Limits, sampled: 
     return paths
 
 
-def _export(upload: Upload, stage: Staging, limits: Limits) -> Path:
+def _export(upload: Upload, stage: Staging, limits: Limits, sampled: int) -> Path:
     """An export of a device: a recording of Record3D as it is, or the unpacked folder of another one."""
     from pipeline.ingest.captures.registry import capture_format
 
@@ -184,7 +183,7 @@ def _export(upload: Upload, stage: Staging, limits: Limits) -> Path:
     unpack(path, folder, name, limits)
     for _ in range(2):
         if capture_format(folder) is not None:
-            _check_files(folder, limits)
+            _check_files(folder, limits, sampled)
             return folder
         inner = [entry for entry in folder.iterdir() if entry.is_dir() and entry.name[0] not in "._"]
         if len(inner) != 1:
@@ -193,16 +192,17 @@ def _export(upload: Upload, stage: Staging, limits: Limits) -> Path:
     raise UnsupportedError(f"{name} is no export of a device that is read; send images, a video or an export.")
 
 
-def _check_files(folder: Path, limits: Limits) -> None:
+def _check_files(folder: Path, limits: Limits, sampled: int) -> None:
     """Check every image and video of an export by its header; the readers choose among them."""
-    for path in sorted(folder.rglob("*")):
-        kind = kind_of_file(path) if path.is_file() else None
-        if kind is None:
-            continue
-        if Role.IMAGE in kind.roles:
-            check_picture(path, path.name, limits)
-        elif Role.VIDEO in kind.roles:
-            check_film(path, path.name, limits)
+    kinds = {path: kind_of_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    images = [path for path, kind in kinds.items() if kind is not None and Role.IMAGE in kind.roles]
+    films = [path for path, kind in kinds.items() if kind is not None and Role.VIDEO in kind.roles]
+    frames = sampled if films else max(min(sampled, len(images)), 1)
+    each = replace(limits, megapixels=min(limits.megapixels, limits.scene_megapixels / frames))
+    for path in images:
+        check_picture(path, path.name, each)
+    for path in films:
+        check_film(path, path.name, each)
 
 
 def _depth(upload: Upload, stage: Staging, limits: Limits) -> Path:

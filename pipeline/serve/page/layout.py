@@ -153,7 +153,12 @@ def _events(
     # Gradio recognises the parameter by its type, which this module imports only here.
     for function in (run, speak, left):
         function.__annotations__["request"] = gr.Request
-    private = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
+    private = {
+        "api_visibility": "private",
+        "concurrency_limit": None,
+        "show_progress": "hidden",
+        "trigger_mode": "multiple",
+    }
 
     def outgoing(name: str) -> str:
         return f"(...values) => TheodolitePage.outgoing('{name}', values)"

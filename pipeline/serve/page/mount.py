@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,10 +65,17 @@ def mount_page(app: FastAPI, service: Service, settings: ServeSettings) -> None:
         "workbenchWords": {language: workbench_words(language) for language in LANGUAGES},
         "limits": {"partMb": settings.limits.part_mb, "frames": settings.limits.frames},
     }
-    head = head_of(tuple(f"/page/{name}" for name in _STYLES), tuple(f"/page/{name}" for name in _SCRIPTS), values)
+    head = head_of(tuple(map(_address, _STYLES)), tuple(map(_address, _SCRIPTS)), values)
     gradio_app = app.router.routes.pop().app  # type: ignore[attr-defined]
     app.router.routes.append(Route("/", Shell(gradio_app, head, "Theodolite"), methods=["GET"]))
     app.mount("/", gradio_app, name="gradio")
+
+
+def _address(name: str) -> str:
+    """The address of a style or script, which changes with its content, because browsers keep files."""
+    folder, _, file = name.rpartition("/")
+    content = static_file(file).content if folder else (STATIC / file).read_bytes()
+    return f"/page/{name}?{sha256(content).hexdigest()[:12]}"
 
 
 def _add_workbench(app: FastAPI, service: Service) -> None:

@@ -156,13 +156,14 @@ def world(
     limits: Limits | None = None,
     model: ScriptedModel | None = None,
     query: dict[str, Any] | None = None,
+    read: Any = None,
     **settings: Any,
 ) -> Iterator[World]:
     """A running engine, which is stopped at the end."""
     model = ScriptedModel(script) if model is None else model
     store, reader, depth = MemoryStore(), Reader(), CountingDepth()
     chosen = replace(ServeSettings(**settings), limits=limits or Limits())
-    engine = Engine(make_pipeline(model, depth, **(query or {})), chosen, store, reader)
+    engine = Engine(make_pipeline(model, depth, **(query or {})), chosen, store, read or reader)
     try:
         yield World(engine, store, reader, model, depth, Planner(store, chosen.limits, has_model=True))
     finally:

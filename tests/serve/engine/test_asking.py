@@ -67,12 +67,13 @@ def bench(script: Callable[[Request], str] = lambda request: "Yes.", **rest: Any
 
 
 def test_what_comes_within_the_wait_is_answered_together() -> None:
-    made, model = bench(wait_s=0.3)
+    sizes: list[int] = []
+    made, model = bench(wait_s=0.3, on_group=sizes.append)
     for number in range(3):
         made.add(made.question(f"{number}?", f"client {number}"))
         time.sleep(0.02)
     made.wait(3)
-    assert model.batches == [3] and set(made.outcomes.values()) == {None}
+    assert (model.batches, sizes) == ([3], [3]) and set(made.outcomes.values()) == {None}
 
 
 def test_a_full_group_does_not_wait() -> None:

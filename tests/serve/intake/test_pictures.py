@@ -108,6 +108,15 @@ def test_a_jpeg_of_very_many_scans_is_refused(checked: Callable[..., int]) -> No
         checked(of_many_scans(200))
 
 
+def test_markers_within_a_preview_are_none_of_the_picture(checked: Callable[..., int]) -> None:
+    whole = files.image("JPEG")
+    preview = b"Exif\0\0" + b"\xff\xda\0\x02" * 200 + b"\xff\xd9"
+    segment = b"\xff\xe1" + struct.pack(">H", len(preview) + 2) + preview
+    assert checked(whole[:2] + segment + whole[2:])
+    with pytest.raises(InputError, match="cut off"):
+        checked(whole[:2] + segment + whole[2:-30])
+
+
 @pytest.mark.parametrize("cut", [20, 200, -40, -2])
 def test_a_jpeg_that_is_cut_off_is_refused(cut: int, checked: Callable[..., int]) -> None:
     with pytest.raises(InputError):

@@ -251,7 +251,10 @@ def test_a_long_video_is_refused_before_it_is_decoded(read: Callable[..., Scene]
         read(("clip.mp4", video().read_bytes()), limits=Limits(video_s=0.5))
 
 
-def test_frames_of_a_video_count_together(read: Callable[..., Scene], video: Callable[..., Path]) -> None:
+def test_frames_of_a_video_count_together_before_they_are_decoded(
+    read: Callable[..., Scene], video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene_module, "FileSource", None)
     with pytest.raises(TooLargeError, match="million pixels"):
         read(("clip.mp4", video().read_bytes()), limits=Limits(scene_megapixels=8 * 64 * 48 / 1e6 - 0.001))
 
@@ -264,6 +267,29 @@ def test_uploads_that_are_unknown_or_deleted_are_named_as_such(tmp_path: Path) -
     upload.path.unlink()
     with pytest.raises(GoneError, match=r"a\.png"):
         read_scene_input(SceneInput((upload.id,)), store.uploads, ServeSettings())
+
+
+@pytest.mark.parametrize(("scene_megapixels", "is_read"), [(3 * 64 * 48 / 1e6, True), (2.9 * 64 * 48 / 1e6, False)])
+def test_images_of_an_export_count_together_before_they_are_decoded(
+    scene_megapixels: float, is_read: bool, read: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, limits = files.zip_of(nerfstudio()), Limits(scene_megapixels=scene_megapixels)
+    if is_read:
+        assert len(read(("scan.zip", content), limits=limits).frames) == 3
+    else:
+        monkeypatch.setattr(scene_module, "FileSource", None)
+        with pytest.raises(TooLargeError):
+            read(("scan.zip", content), limits=limits)
+
+
+def test_no_refusal_tells_a_path(read: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(path: Path, **_: Any) -> None:
+        raise TooLargeError(f"{path} is too large.")
+
+    monkeypatch.setattr(scene_module, "FileSource", refusing)
+    with pytest.raises(TooLargeError) as caught:
+        read(("a.png", PHOTO))
+    assert caught.value.detail == "a.png is too large."
 
 
 def test_a_reader_that_breaks_is_no_fault_of_the_server(

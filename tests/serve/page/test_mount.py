@@ -53,7 +53,7 @@ class Watched:
     """
 
     def __init__(self, context: Any, address: str) -> None:
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         self.context, self.address, self.page = context, address, context.new_page()
         self.fetched: list[str] = []
         self.errors: list[str] = []

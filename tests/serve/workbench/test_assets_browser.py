@@ -55,7 +55,7 @@ def browser() -> Iterator[Any]:
 def opened(browser: Any, address: str, language: str = "en", **settings: Any) -> Iterator[Any]:
     """The page; afterwards, nothing was fetched from elsewhere, and no error was logged."""
     context = browser.new_context(**settings)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     page = context.new_page()
     fetched: list[str] = []
     errors: list[str] = []

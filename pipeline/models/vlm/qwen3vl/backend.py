@@ -61,6 +61,7 @@ class Qwen3VL(VisionLanguageModel):
         max_pixels: Larger images are reduced to this size [px]; 1024 of them become one token.
         takes_crops: Whether the checkpoint understands prompts with crops of their images.
         takes_followups: Whether the checkpoint understands short questions about its own answer.
+        takes_metres: Whether the checkpoint understands prompts with depth in metres.
         lower_resolution: Whether to retry a request that does not fit into the memory with images of at most half as
             many pixels as its largest.
         cache_mb: Most memory for prefixes of prompts [MiB]; 0 caches nothing.
@@ -89,6 +90,7 @@ class Qwen3VL(VisionLanguageModel):
     max_pixels: Count = 1_048_576
     takes_crops: bool = True
     takes_followups: bool = True
+    takes_metres: bool = True
     lower_resolution: bool = True
     cache_mb: NonNegative = 2048
     batch_tokens: Count = 8192

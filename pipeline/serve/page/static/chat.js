@@ -114,17 +114,18 @@
 
   // Questions run one after another, those of one line break together.
   const pump = () => {
-    if (active || !queue.length) return;
+    if (active || !queue.length || page.isUploading()) return;
     active = queue.shift();
     setRunning(true);
     page.command("run", active.sent);
   };
+  page.on("uploads", () => pump());
   page.enqueue = (sent, titles) => {
     const run = { sent: { ...sent, run: String(++runs) }, turns: [], job: null };
     document.getElementById("td-empty")?.remove();
     for (const title of titles) {
       const turn = turnElement(title, sent.kind);
-      turn.querySelector(".td-body").append(statusLine(page.say(active ? "js_queued" : "js_waiting")));
+      turn.querySelector(".td-body").append(statusLine(page.say(active ? "js_queued" : page.isUploading() ? "js_uploads_pending" : "js_waiting")));
       log.append(turn);
       run.turns.push(turn);
     }
@@ -181,9 +182,8 @@
   };
 
   page.isReady = () => {
-    if (page.isUploading()) page.toast(page.say("js_uploads_pending"), true);
-    else if (!page.uploads.length && !page.current?.scene) page.toast(page.say("no_images"), true);
-    else return true;
+    if (page.uploads.length || page.current?.scene) return true;
+    page.toast(page.say("no_images"), true);
     return false;
   };
   page.ask = (text = null, more = {}) => {
