@@ -34,6 +34,7 @@ NAMES = (
     "batch_bad_input",
     "batch_cache",
     "batch_kills",
+    "batch_ray",
     "serve",
     "serve_fuzz",
 )

@@ -24,6 +24,7 @@ GROUPS = {
     "calibration": "calibration of verdicts",
     "export": "what is written",
     "engine": "processes and machines",
+    "hydra": "sweeps on Slurm, `hydra/launcher=slurm`",
     "dataset": "data sets",
     "protocol": "how depth error is measured",
     "sets": "what `fit` fits on",
@@ -40,6 +41,8 @@ COMMANDS = {
 }
 # Groups whose options set keys of other groups.
 _OF_SEVERAL = ("experiment", "debug", "common")
+# Where the keys of a group are, if not below its name.
+PLACES = {"hydra": "hydra.launcher"}
 _LONGEST_DEFAULT = 100
 # Overrides, paths, patterns, variables, names of files.
 _CODE = r"\w=\S|\w/\w.*/|\*|_|^\$\{|\.(?:yaml|jsonl?|html|npy)$"
@@ -128,7 +131,7 @@ def group_page(conf: Path, group: str) -> str:
     """The page of one group, in Markdown."""
     files = files_of(conf, group)
     read = {file: keys_of(file.read_text("utf-8")) for file in files}
-    prefix = "" if group in _OF_SEVERAL else f"{group}."
+    prefix = "" if group in _OF_SEVERAL else f"{PLACES.get(group, group)}."
     known = _known([key for _, _, keys in read.values() for key in keys], prefix)
     parts = [f"# `{group}`: {GROUPS[group]}", ""]
     for file, (head, parents, keys) in read.items():

@@ -89,7 +89,7 @@ def is_listed(name: str, page: str) -> bool:
 @pytest.mark.parametrize("group", sorted(path.name for path in CONF.iterdir() if path.is_dir()))
 def test_the_reference_lists_every_key_of_a_group(group: str) -> None:
     page = docs_configuration.group_page(CONF, group)
-    prefix = "" if group in (*OF_SEVERAL, "common") else f"{group}."
+    prefix = "" if group in (*OF_SEVERAL, "common") else f"{docs_configuration.PLACES.get(group, group)}."
     for path in (CONF / group).rglob("*.yaml"):
         names = [f"{prefix}{name}" for name in leaves(yaml.safe_load(path.read_text("utf-8")) or {})]
         assert [name for name in names if not is_listed(name, page)] == [], path

@@ -67,7 +67,7 @@ ELSEWHERE = {
 # Tests of more than one module.
 OF_SEVERAL = {
     "test_docs", "test_docs_site", "test_end_to_end", "test_hostile", "test_layout", "test_mirror", "test_packaging",
-    "test_samples", "test_nano_*", "test_small_images", "test_tour", "serve/test_hostile_requests",
+    "test_samples", "test_nano_*", "test_slurm_array", "test_small_images", "test_tour", "serve/test_hostile_requests",
     "claims/coordinates/test_notations", "claims/test_wordings", "claims/test_traps", "config/test_config",
     "geometry/test_geometry_pinned", "synthetic/test_boxes",
     "datasets/*", "evaluate/depth/test_depth_agreement", "export/report/test_browser", "models/*",

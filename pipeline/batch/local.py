@@ -58,6 +58,11 @@ class LocalEngine:
     workers: Natural = 0
     item_s: Positive | None = 600.0
 
+    @property
+    def uses_processes(self) -> bool:
+        """Whether other processes work."""
+        return self.workers > 0
+
     @contextmanager
     def pool(self, factory: Callable[[], Work] | None) -> Iterator[WorkerPool | None]:
         """The workers; None if there are none.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
 from pipeline.batch.exporting import Exporting
 from pipeline.batch.in_order import in_order
 from pipeline.batch.local import LocalEngine, Work, needs_no_model, pooled
+from pipeline.batch.ray_engine import RayEngine
 from pipeline.batch.reading import Unfinished, prepared, read
 from pipeline.batch.settled import finished_result
 from pipeline.batch.whole_items import Recipe, whole_items
@@ -21,6 +23,7 @@ from pipeline.export.run_summary import Summary
 from pipeline.export.text import short_line
 from pipeline.ingest.item import BadItem
 from pipeline.records import Result
+from pipeline.records.errors import ConfigError
 from pipeline.records.settings import Count, check_value
 from pipeline.stages.compose import Source, questions_of
 from pipeline.stages.group import Asked, Stages, grouped, settle
@@ -46,7 +49,7 @@ def run(
     limit: int | None = None,
     plan: RunPlan = RunPlan(),  # noqa: B008  (frozen)
     on_item: Callable[[str], None] = lambda item_id: None,
-    engine: LocalEngine = LocalEngine(),  # noqa: B008  (frozen)
+    engine: LocalEngine | RayEngine = LocalEngine(),  # noqa: B008  (frozen)
     factory: Callable[[], Work] | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
     summary: Summary | None = None,
@@ -104,13 +107,19 @@ def run(
                 on_item(asked.item_id)
 
         try:
-            with engine.pool(factory) as pool:
-                if pool is not None and needs_no_model(stages):
-                    recipe = Recipe(folder, _batch_size(stages), plan.configuration)
-                    for asked, outcome in whole_items(unfinished(), pool, recipe, engine.workers):
+            recipe = Recipe(folder, _batch_size(stages), plan.configuration)
+            if isinstance(engine, RayEngine):
+                found = engine.outcomes(unfinished(), _given(factory), recipe, has_models=not needs_no_model(stages))
+                with closing(found):
+                    for asked, outcome in found:
                         written(asked, outcome)
-                else:
-                    _by_stages(unfinished(), source, stages, folder, plan, written, pool, engine.workers)
+            else:
+                with engine.pool(factory) as pool:
+                    if pool is not None and needs_no_model(stages):
+                        for asked, outcome in whole_items(unfinished(), pool, recipe, engine.workers):
+                            written(asked, outcome)
+                    else:
+                        _by_stages(unfinished(), source, stages, folder, plan, written, pool, engine.workers)
         except StageError as error:
             raise error.cause from error
         writer.drop_settled_failures()
@@ -149,6 +158,12 @@ def _by_stages(
         )
         for group in done:
             exporting.add(group)
+
+
+def _given(factory: Callable[[], Work] | None) -> Callable[[], Work]:
+    if factory is None:
+        raise ConfigError("engine=ray needs a factory of its stages, which other processes call.")
+    return factory
 
 
 def _batch_size(stages: Stages) -> int:

@@ -52,7 +52,7 @@ def whole_items(unfinished: Iterable[Unfinished], pool: WorkerPool, recipe: Reci
 
     def outcomes(one: Unfinished) -> list[Outcome]:
         try:
-            return pool.call(_outcomes, one, recipe)
+            return pool.call(item_outcomes, one, recipe)
         except WorkerError as error:
             return [(Asked(one.item.id), StageError("worker", error))]
 
@@ -61,7 +61,7 @@ def whole_items(unfinished: Iterable[Unfinished], pool: WorkerPool, recipe: Reci
             yield from found
 
 
-def _outcomes(made: Work, one: Unfinished, recipe: Recipe) -> list[Outcome]:
+def item_outcomes(made: Work, one: Unfinished, recipe: Recipe) -> list[Outcome]:
     """All stages of one item, in a worker."""
     stages, done = made.stages, []
     items = prepared([read(one, made.source, stages)], stages, recipe.batch_size)

@@ -10,7 +10,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
@@ -25,8 +25,10 @@ logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_environment = threading.Lock()
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Of libraries that compute with several threads."""
+
+_changing = threading.Lock()
 
 
 class WorkerError(TheodoliteError):
@@ -149,7 +151,7 @@ class _Worker:
     def __init__(self, context: Any, factory: Callable[[], Any]) -> None:
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, factory), daemon=True, name="theodolite worker")
-        with _one_thread():
+        with environment(dict.fromkeys(THREAD_VARIABLES, "1")):
             self._process.start()
         theirs.close()
         self._lock = threading.Lock()
@@ -184,11 +186,11 @@ class _Worker:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """The environment in which libraries of a new process compute with one thread."""
-    with _environment:
-        before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables while the block runs, for the processes that it starts."""
+    with _changing:
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
         try:
             yield
         finally:
@@ -215,13 +217,13 @@ def _work(connection: Connection, factory: Callable[[], Any]) -> None:
     while True:
         try:
             function, arguments = _received(connection)
-            outcome = (True, function(made, *arguments)) if failure is None else (False, _portable(failure))
+            outcome = (True, function(made, *arguments)) if failure is None else (False, portable(failure))
         except EOFError:
             if (close := getattr(made, "close", None)) is not None:
                 close()
             return
         except Exception as error:
-            outcome = (False, _portable(error))
+            outcome = (False, portable(error))
         _answer(connection, outcome)
 
 
@@ -230,11 +232,11 @@ def _answer(connection: Connection, outcome: tuple[bool, Any]) -> None:
     try:
         content = pickle.dumps(outcome, protocol=5, buffer_callback=buffers.append)
     except Exception as error:
-        buffers, content = [], pickle.dumps((False, _portable(error)))
+        buffers, content = [], pickle.dumps((False, portable(error)))
     _send(connection, content, buffers)
 
 
-def _portable(error: Exception) -> Exception:
+def portable(error: Exception) -> Exception:
     """The error, or one with its words where another process could not read it."""
     try:
         if type(pickle.loads(pickle.dumps(error))) is type(error):

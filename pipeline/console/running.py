@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.batch.local import LocalEngine
+from pipeline.batch.ray_engine import RayEngine
 from pipeline.batch.run import run
 from pipeline.config.build import build, build_source, build_stages, work_factory
 from pipeline.config.run_file import HIDDEN, RunRecord, run_record, write_run_file
@@ -62,8 +63,8 @@ def execute(
             plan = replace(plan, earlier=lookup(earlier))
     else:
         _begin(folder, record)
-    engine: LocalEngine = build(config.engine)
-    factory = work_factory(config) if engine.workers else None
+    engine: LocalEngine | RayEngine = build(config.engine)
+    factory = work_factory(config) if engine.uses_processes else None
     bar, advance = progress(plan.total(source.count()), config.limit)
     summary = Summary(folder)
     with bar, finishing_first(logger.warning) as is_stopped:
