@@ -56,8 +56,8 @@
       for (const one of page.uploads) one.example = example;
       suggest(example);
       // The scene above them grows once its picture is there.
-      if (matchMedia("(max-width: 47.99rem)").matches) {
-        for (const wait_ms of [0, 400, 1200]) setTimeout(() => document.getElementById("td-suggestions").scrollIntoView({ block: "end" }), wait_ms);
+      if (matchMedia("(max-width: 69.99rem)").matches) {
+        for (const wait_ms of [0, 400, 1200]) setTimeout(() => document.getElementById("td-suggestions").scrollIntoView({ block: "nearest" }), wait_ms);
       }
     } catch {
       page.toast(page.say("js_no_server"), true);
