@@ -226,11 +226,7 @@ class NetworkDepth(Backend):
 
     @property
     def version(self) -> str:
-        """Model and revision.
-
-        Raises:
-            ModelUnavailableError: If the model is neither on disk nor reachable.
-        """
+        """Model and revision; see ``identity``."""
         return f"{self.model}@{self._location.revision}"
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
