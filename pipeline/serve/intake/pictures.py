@@ -100,7 +100,7 @@ def _check_alone(path: Path, name: str) -> None:
             raise TooLargeError(f"{name} is a JPEG of more than {_MOST_SCANS} scans; save it again.")
         end = end_of_image(data)
         if end is None:
-            raise InputError(f"{name} is an image that is cut off or damaged; send it again.")
+            raise InputError(f"{name} is not a whole image; it is cut off or damaged: send it again.")
         is_other = not is_known_rest(data, end) or _has_markup(data) or data.find(_PDF, 0, _PDF_WITHIN) >= 0
     if is_other or has_end(path):
         raise UnsupportedError(f"{name} is an image and something else at once; save it again as an image.")
