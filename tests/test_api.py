@@ -196,7 +196,7 @@ def test_a_spatial_query_gives_exactly_four_keys(recorded: list[str], tmp_path: 
 def test_a_name_that_the_package_lacks_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no_such"):
         pipeline.no_such  # noqa: B018
-    assert set(pipeline.__all__) == {"Pipeline", "read_run", "spatial_query", "__version__"}
+    assert set(pipeline.__all__) == {"Client", "Pipeline", "read_run", "spatial_query", "__version__"}
 
 
 def test_notes_about_the_input_stay_in_the_result_beside_anchors() -> None:

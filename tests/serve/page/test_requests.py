@@ -104,7 +104,7 @@ def test_claims_are_sentences_or_relations() -> None:
     first, second = work.claims
     assert first == claims[0] and isinstance(second, Claim) and second.relation == "behind"
     assert work.language is None, "the sentence tells its language"
-    work = request_of(sent(kind="judge", claims=claims[1:], page_language="zh"), Settings()).work("s")
+    work = request_of(sent(kind="judge", claims=claims[1:], page_language="zh"), Settings(), Limits()).work("s")
     assert isinstance(work, Judge) and work.language == "zh"
 
 

@@ -102,7 +102,8 @@ def test_the_generation_is_fully_described(model: Qwen3VL, tiny_qwen3vl: Path) -
     assert generation.seconds > 0
     assert (generation.completion_tokens, generation.truncated) == (24, True)
     assert (model.cache_mb, model.batch_tokens) == (2048, 8192)
-    unused = {"model", "revision", "temperature", "top_p", "top_k", "seed", "takes_crops", "takes_followups", "size_gb"}
+    unused = {"model", "revision", "temperature", "top_p", "top_k", "seed", "takes_crops", "takes_followups"}
+    unused |= {"takes_metres", "size_gb"}
     given = {field.name: getattr(model, field.name) for field in fields(model) if field.name not in unused}
     assert generation.settings == {**given, "dtype": "float32", "do_sample": False}
 
