@@ -16,6 +16,8 @@ def test_a_fault_is_one_line_without_its_words(
     module: object, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(module, "traceback", traceback)
+    # Handlers that other tests left would write to streams that are closed.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [caplog.handler])
     with caplog.at_level(logging.WARNING):
         shorten_gradio_log()
         try:
