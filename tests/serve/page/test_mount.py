@@ -372,7 +372,8 @@ def test_results_are_downloaded_shared_and_found_again(browser: Any, address: st
 
 def test_a_phone_shows_everything_in_one_column(browser: Any, address: str) -> None:
     with opened(browser, address, PHONE, locale="zh-CN", color_scheme="dark", has_touch=True) as page:
-        assert page.text_content("#td-choose") == "选择文件" and page.inner_text("#td-ask") == "提问"
+        page.wait_for_function("document.querySelector('#td-ask').innerText === '提问'")
+        assert page.text_content("#td-choose") == "选择文件"
         page.tap("[data-example=views]")
         page.wait_for_function("document.querySelectorAll('.td-file.td-sent').length === 3")
         page.tap(".td-suggestion >> nth=0")
