@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 SUFFIX = ".parquet"
 # DuckDB and Polars read groups in parallel; larger ones take noticeable memory at the end of a run.
-_ROWS_AT_ONCE = 2000
+_GROUP_ROWS = 2000
+# As Python objects, rows take many times the memory of their columns.
+_PYTHON_ROWS = 100
 _END_BYTES = 1 << 20
 _KEY = b"theodolite"
 
@@ -135,22 +137,29 @@ class ParquetTable:
         self._columns = columns
         self._schema = schema_of(columns, source)
         self._rows: list[Row] = []
+        self._batches: list[pa.RecordBatch] = []
         self._writer = parquet.ParquetWriter(path, self._schema)
 
     def add(self, row: Row) -> None:
         """Add one row."""
         self._rows.append(row)
-        if len(self._rows) >= _ROWS_AT_ONCE:
+        if len(self._rows) < _PYTHON_ROWS:
+            return
+        self._pack()
+        if sum(batch.num_rows for batch in self._batches) >= _GROUP_ROWS:
             self._flush()
 
     def close(self) -> None:
         """Write what is left, and the end of the file."""
         try:
-            self._flush()
+            if self._rows:
+                self._pack()
+            if self._batches:
+                self._flush()
         finally:
             self._writer.close()
 
-    def _flush(self) -> None:
+    def _pack(self) -> None:
         import pyarrow as pa
 
         arrays = [
@@ -158,7 +167,13 @@ class ParquetTable:
             for column, field in zip(self._columns, self._schema, strict=True)
         ]
         self._rows = []
-        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+        self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        self._writer.write_table(pa.Table.from_batches(self._batches, schema=self._schema))
+        self._batches = []
 
 
 @contextmanager

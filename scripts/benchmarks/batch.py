@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,21 @@ _PLAIN = ("cache_dir=null", "export.report=false", "export.overlay=false", "expo
 def add_arguments(parser: Any) -> None:
     """Add the options of this benchmark."""
     parser.add_argument("--items", type=int, default=1000, help="items of 640 x 480 px of the larger batches")
+    parser.add_argument("--only", default="", help="the one part to measure: memory, engine, resuming or workers")
 
 
-def figures(items: int = 1000) -> Iterator[Figure]:
+def figures(items: int = 1000, only: str = "") -> Iterator[Figure]:
     """All figures; some minutes each."""
+    parts: dict[str, Callable[[Path], Iterator[Figure]]] = {
+        "memory": memory,
+        "engine": engine,
+        "resuming": lambda folder: resuming(folder, items),
+        "workers": lambda folder: workers(folder, items),
+    }
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        yield from memory(folder)
-        yield from resuming(folder, items)
-        yield from workers(folder, items)
+        for part, measure in parts.items():
+            if only in ("", part):
+                yield from measure(Path(name))
 
 
 def memory(folder: Path) -> Iterator[Figure]:
@@ -50,6 +57,29 @@ def memory(folder: Path) -> Iterator[Figure]:
     yield growth("peak memory of 5 000 items against 50", peaks[1], peaks[0], 10)
     seconds, _ = measured(lambda: run_batch(load_config(overrides), place / "out-5000", resume=True))
     yield bounded("second run of a finished batch of 5 000 items", seconds, "s")
+
+
+def engine(folder: Path) -> Iterator[Figure]:
+    """What the engine, the cache and the log add to reading and judging an item; models and pictures aside."""
+    from pipeline.api import load_config
+
+    place, items = folder / "engine", 500
+    place.mkdir()
+    make_batch(place, items)
+    lines = [json.loads(line) for line in (place / "items.jsonl").read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        del line["question"]
+        line["claims"] = ["The box is closer than the jar."]
+    (place / "items.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    plain = [f"input={place / 'items.jsonl'}", "depth=file", "vlm=none", *_PLAIN]
+    config = load_config([*plain, f"cache_dir={place / 'cache'}"])
+    batches, loops = [], []
+    for number in range(3):
+        out = place / f"out-{number}"
+        batches.append(measured(lambda out=out: run_batch(config, out))[0])
+        loops.append(measured(lambda: plain_loop(plain, None))[0])
+    batch, loop = sorted(batches)[1] / items * 1e3, sorted(loops)[1] / items * 1e3
+    yield bounded("engine and cache, models and pictures aside", batch - loop, "ms per item", loop, most=5)
 
 
 def resuming(folder: Path, items: int) -> Iterator[Figure]:
@@ -84,7 +114,7 @@ def workers(folder: Path, items: int) -> Iterator[Figure]:
     plain = [plain_seconds(1), plain_seconds(2)]
     one, two = batch(1), batch(2)
     plain += [plain_seconds(1), plain_seconds(2)]
-    loop = measured(lambda: plain_loop(overrides, place, items))[0]
+    loop = measured(lambda: plain_loop(overrides, place / "loop"))[0]
     gain = (plain[0] + plain[2]) / (plain[1] + plain[3])
     yield bounded("gain of two processes of plain NumPy over one", gain, "times")
     yield bounded(f"{items} items with pictures, one worker", one / items * 1e3, "ms per item")
@@ -108,20 +138,23 @@ def _numpy_work(rounds: int) -> float:
     return float(sum(np.sort(np.sqrt(values + index), axis=1).sum() for index in range(rounds)))
 
 
-def plain_loop(overrides: list[str], folder: Path, items: int) -> int:
+def plain_loop(overrides: list[str], folder: Path | None) -> int:
     """Judge the same items one after another through the library, with the same files."""
     from pipeline import Pipeline
     from pipeline.config.build import build_source
     from pipeline.ingest.item import Item
+    from pipeline.records.errors import InputError
 
     pipeline = Pipeline.from_config(overrides)
     source = build_source(pipeline.config)
     for item in source.items():
-        assert isinstance(item, Item)
-        scene = source.scene(item)
-        pipeline.judge(
-            scene.frames, scene.claims, scene.regions, item_id=item.id, output_dir=folder / "loop", keep_scene=False
-        )
+        if not isinstance(item, Item):
+            continue
+        with suppress(InputError):
+            scene = source.scene(item)
+            pipeline.judge(
+                scene.frames, scene.claims, scene.regions, item_id=item.id, output_dir=folder, keep_scene=False
+            )
     return 0
 
 

@@ -76,14 +76,15 @@ def test_tables_of_other_results_are_not_current(run: Path, change: str) -> None
 
 
 def test_rows_are_written_in_groups_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_tables, "_ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(parquet_tables, "_GROUP_ROWS", 3)
+    monkeypatch.setattr(parquet_tables, "_PYTHON_ROWS", 2)
     columns = (Column("number", "whole", "a number"), Column("name", "text", "a name"))
     with open_table(tmp_path / "a.parquet", columns) as table:
         for number in range(8):
             table.add({"number": number, "name": f"n{number}"})
-            assert len(table._rows) < 3
+            assert len(table._rows) < 2
     file = parquet.ParquetFile(tmp_path / "a.parquet")
-    assert [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)] == [3, 3, 2]
+    assert [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)] == [4, 4]
     assert file.read()["number"].to_pylist() == list(range(8))
 
 

@@ -73,12 +73,12 @@ class Recorded(VisionLanguageModel):
     @property
     def can_ground(self) -> bool:
         """Whether the file has answers to the grounding step."""
-        return any(step is Step.GROUND for _, _, step in self._recording)
+        return Step.GROUND in self._steps
 
     @property
     def takes_followups(self) -> bool:
         """Whether the file has answers to short questions about an answer."""
-        return any(step in (Step.FORMALISE, Step.CONFIRM, Step.COMPARE) for _, _, step in self._recording)
+        return not self._steps.isdisjoint((Step.FORMALISE, Step.CONFIRM, Step.COMPARE))
 
     def generate(self, request: Request) -> Generation:
         """The recorded answer, verbatim.
@@ -108,6 +108,11 @@ class Recorded(VisionLanguageModel):
                 )
             logger.warning("The recorded answer of item %s was given to another question.", request.item_id)
         return (same_question or any_question or entries)[0]
+
+    @cached_property
+    def _steps(self) -> frozenset[Step]:
+        """The steps with an answer in the file."""
+        return frozenset(step for _, _, step in self._recording)
 
     @cached_property
     def _recording(self) -> _Recording:
