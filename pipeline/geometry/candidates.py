@@ -152,15 +152,17 @@ def surface_cues(
         was taken for another region's object, weighted by how much better it fills that box; chosen: 1 or 0.
     """
     own = surface[patch.box]
-    rows, columns = (places[:: 1 + len(places) // _SAMPLED] for places in np.nonzero(own))
+    places = np.flatnonzero(own)
+    rows, columns = np.divmod(places[:: 1 + len(places) // _SAMPLED], own.shape[1])
     values = np.sort(patch.coordinate[patch.box][rows, columns])
     low, high = values[len(values) // 20] - _SAME * patch.spread, values[-1 - len(values) // 20] + _SAME * patch.spread
     beside = patch.beside
     # The outermost places, a few strays aside.
     stray = len(rows) // 50
-    ends = (np.partition(places, (stray, len(places) - 1 - stray)) for places in (rows, columns))
+    # Rows are in order already.
     sides = [
-        min(1.0, float(end[-1 - stray] - end[stray] + 1) / side) for end, side in zip(ends, own.shape, strict=True)
+        min(1.0, float(end[-1 - stray] - end[stray] + 1) / side)
+        for end, side in zip((rows, np.sort(columns)), own.shape, strict=True)
     ]
     return {
         "share": math.log(float(patch.weight[own].sum() / patch.total_weight) + _SHARE_FLOOR),

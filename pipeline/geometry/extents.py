@@ -10,7 +10,7 @@ _NEAREST_QUANTILE = 0.02
 
 
 def thin(points: np.ndarray, count: int) -> np.ndarray:
-    """At most ``count`` of the rows, evenly spaced in their order; (N, D) to (M, D)."""
+    """At most ``count`` of the rows, evenly spaced in their order; (N, ...) to (M, ...)."""
     return points if len(points) <= count else points[np.linspace(0, len(points) - 1, count).astype(np.intp)]
 
 

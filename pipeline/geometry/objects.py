@@ -6,13 +6,13 @@ and for affine kinds the shift, that the kind of depth leaves open.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pipeline.geometry.extents import thin
 from pipeline.geometry.regions import Window
@@ -56,7 +56,7 @@ class ObjectPixels:
 
     def core_px(self, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns of at most ``most`` pixels of the core, evenly spaced, int (N,) each [px of the frame]."""
-        rows, columns = thin(np.argwhere(self.core), most).T
+        rows, columns = np.divmod(thin(np.flatnonzero(self.core), most), self.core.shape[1])
         return rows + self.window.top, columns + self.window.left
 
 
@@ -154,17 +154,16 @@ def modes_of(coordinate: np.ndarray, candidates: np.ndarray) -> list[np.ndarray]
     values = coordinate[candidates]
     if values.size < 2:
         return [candidates]
-    low, high = np.percentile(values[:: max(1, len(values) // _SAMPLED)], (1, 99))
+    low, high = _levels(values, (0.01, 0.99))
     if not high > low:
         return [candidates]
     bins = np.clip((values - low) * (_BINS / (high - low)), 0, _BINS - 1).astype(np.intp)
     edges = _valleys(np.bincount(bins, minlength=_BINS))
-    modes = []
-    for first, last in itertools.pairwise(edges):
-        mode = candidates.copy()
-        mode[candidates] = (bins >= first) & (bins < last)
-        modes.append(mode)
-    return modes
+    if len(edges) == 2:
+        return [candidates]
+    number = np.full(candidates.shape, -1, dtype=np.int8)
+    number[candidates] = np.repeat(np.arange(len(edges) - 1, dtype=np.int8), np.diff(edges))[bins]
+    return [number == mode for mode in range(len(edges) - 1)]
 
 
 def triangle(length: int) -> np.ndarray:
@@ -177,14 +176,15 @@ def _valleys(histogram: np.ndarray) -> np.ndarray:
 
     A valley separates two peaks where it is lower than a third of the lower one.
     """
-    smooth = np.convolve(histogram, (0.25, 0.5, 0.25), mode="same")
+    smooth = np.convolve(histogram, (0.25, 0.5, 0.25), mode="same").tolist()
+    least = 0.01 * sum(smooth)
     edges = [0]
     peak = lowest = smooth[0]
     lowest_at = 0
     for position, value in enumerate(smooth):
         if value < lowest:
             lowest, lowest_at = value, position
-        if lowest < min(peak, value) / 3 and value - lowest > 0.01 * smooth.sum():
+        if lowest < min(peak, value) / 3 and value - lowest > least:
             edges.append(max(lowest_at, edges[-1] + 1))
             peak = lowest = value
             lowest_at = position
@@ -225,11 +225,14 @@ def object_of(window: Window, mask: np.ndarray, coordinate: np.ndarray, edge_px:
     if not mask.any():
         return None
     core = erode(mask, edge_px)
-    values = coordinate[core]
-    # Evenly spaced pixels have nearly the same quantiles as all of them.
-    values = np.sort(values[:: max(1, len(values) // _SAMPLED)])
-    levels = np.interp(np.linspace(0, len(values) - 1, _QUANTILES), np.arange(len(values)), values).astype(np.float64)
+    levels = _levels(coordinate[core], np.linspace(0, 1, _QUANTILES))
     return ObjectPixels(window, mask, core, coordinate, levels)
+
+
+def _levels(values: np.ndarray, shares: ArrayLike) -> np.ndarray:
+    """Quantiles of values, float64, from at most twice ``_SAMPLED`` of them, which are evenly spaced."""
+    ordered = np.sort(values[:: max(1, len(values) // _SAMPLED)])
+    return np.interp(np.multiply(shares, len(ordered) - 1), np.arange(len(ordered)), ordered)
 
 
 def object_pixels(
@@ -277,10 +280,9 @@ def without_strays(coordinate: np.ndarray, mask: np.ndarray, slack: float) -> np
     values = coordinate[mask]
     if values.size < 2:
         return mask
-    low, high = np.quantile(values[:: max(1, len(values) // _SAMPLED)], (0.1, 0.9))
+    low, high = _levels(values, (0.1, 0.9))
     beyond = _STRAY_RANGES * (high - low) + slack
-    kept = mask.copy()
-    kept[mask] = (values >= low - beyond) & (values <= high + beyond)
+    kept: np.ndarray = mask & (coordinate >= low - beyond) & (coordinate <= high + beyond)
     return kept
 
 

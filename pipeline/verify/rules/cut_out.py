@@ -127,7 +127,7 @@ class CutOut:
     @cached_property
     def coordinate(self) -> np.ndarray:
         """Order coordinate of the box, float32 (h, w)."""
-        return order_coordinate(self.view.depth.values[self.window.slices], self.view.depth.kind)
+        return self._patch.coordinate[self._patch.box]
 
     def candidates(self, chosen: ObjectPixels | None, others: Sequence[ObjectPixels] = ()) -> tuple[Candidate, ...]:
         """The surfaces in the box that may be its object, the likeliest first.
@@ -240,13 +240,17 @@ class CutOut:
         around = ring_window(window, depth.shape)
         if errors.spread <= 0 or not valid.any():
             return valid
-        near = nearness(order_coordinate(depth.values[around.slices], depth.kind), depth.kind)
-        inside = depth.values[window.slices][valid]
-        level = float(np.median(order_coordinate(inside[:: max(1, len(inside) // 500)], depth.kind)))
+        inside = self.coordinate[valid]
+        level = float(np.median(inside[:: max(1, len(inside) // 500)]))
         rough = errors.rough(level)
         tolerance = _ON_PLANE * rough + _LEAST_ON_PLANE * errors.spread
         background = surroundings(
-            near, self._ring_valid(around), around, window, tolerance=tolerance, relative=depth.kind.has_shape
+            nearness(self._patch.coordinate, depth.kind),
+            self._ring_valid(around),
+            around,
+            window,
+            tolerance=tolerance,
+            relative=depth.kind.has_shape,
         )
         left = valid & ~background
         if rough > 0.5 * _LEAST_ON_PLANE * errors.spread:

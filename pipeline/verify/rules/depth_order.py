@@ -50,10 +50,7 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
         unit = "m" if view.depth.kind is DepthKind.METRIC else "relative"
         suffix = "_m" if unit == "m" else "_relative"
         numbers = {f"z_subject{suffix}": z_subject, f"z_object{suffix}": z_object}
-        points = {
-            "subject": point(np.median(subject.points, axis=0)),
-            "object": point(np.median(other.points, axis=0)),
-        }
+        points = {"subject": point(subject.middle), "object": point(other.middle)}
         if unit == "m":
             margin = z_object - z_subject
             note = message("order_in_metres", **said, gap=abs(margin), z_subject=z_subject, z_object=z_object)

@@ -15,8 +15,8 @@ from pipeline.verify.rules.object_view import ObjectView
 
 def judge(claim: Claim, subject: ObjectView) -> Finding:
     """Measure to the nearest and to the middle of the visible surface; a value between them fits."""
-    view, points = subject.view, subject.points
-    ranges = np.linalg.norm(points, axis=1)
+    view = subject.view
+    ranges = np.linalg.norm(subject.points, axis=1)
     near_m, middle_m = (float(value) for value in np.percentile(ranges, (5, 50)))
     scale = view.budget.scale_error(view.depth)
     # z / f turns into distance only beside the optical axis, as far as it lies beside it.
@@ -37,6 +37,6 @@ def judge(claim: Claim, subject: ObjectView) -> Finding:
             claimed=claim.number,
         ),
         {"nearest_m": near_m, "middle_m": middle_m, "sigma_relative": sigma},
-        {"subject": point(np.median(points, axis=0))},
+        {"subject": point(subject.middle)},
         "needs_depth_or_scale",
     )

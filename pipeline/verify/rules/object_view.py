@@ -147,6 +147,11 @@ class ObjectView:
         return back_project_pixels(columns, rows, self.view.depth.values[rows, columns], self.view.camera)
 
     @cached_property
+    def middle(self) -> np.ndarray:
+        """Median of the points along each axis, float64 (3,), in metres or in the depth's own unit."""
+        return np.median(self.points, axis=0)
+
+    @cached_property
     def heights(self) -> np.ndarray | None:
         """Heights of the points above the camera, ascending, in the depth's unit; None if up is unknown."""
         return None if self.view.up is None else np.sort(self.points @ self.view.up.direction)
@@ -168,11 +173,15 @@ class ObjectView:
         """
         distance = place_distance(self._place, other._place, self.view.depth.shape)
         shared = 2 * self.view.noise.correlation(distance) * self.depth_noise * other.depth_noise
-        # Medians average the error from pixel to pixel, whose neighbours err together.
+        own = [item._rough_error**2 + item._stray_error**2 for item in (self, other)]
+        return math.sqrt(max(self.depth_noise**2 + other.depth_noise**2 - shared, 0.0) + sum(own))
+
+    @cached_property
+    def _rough_error(self) -> float:
+        """Error of the median from pixel to pixel."""
+        # Medians average it, but neighbours err together.
         correlated = 1.0 if self.view.depth.sampling.is_scattered else _CORRELATED_PX
-        rough = [item.pixel_noise**2 * correlated / np.count_nonzero(item.pixels.core) for item in (self, other)]
-        stray = [item._stray_error**2 for item in (self, other)]
-        return math.sqrt(max(self.depth_noise**2 + other.depth_noise**2 - shared, 0.0) + sum(rough) + sum(stray))
+        return self.pixel_noise * math.sqrt(correlated / np.count_nonzero(self.pixels.core))
 
     @cached_property
     def _stray_error(self) -> float:
