@@ -141,17 +141,18 @@ class InProcess:
 
 
 class OverHttp:
-    """The command ``serve`` in a process of its own, with its default threads.
+    """The command ``serve`` in a process of its own.
 
     Args:
         folder: Where results go.
         overrides: Of the configuration.
+        default_threads: Whether it computes with as many threads as it does by default, instead of one.
     """
 
-    def __init__(self, folder: str, overrides: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: str, overrides: tuple[str, ...] = (), default_threads: bool = True) -> None:
         import httpx
 
-        own = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        own = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS") if default_threads else ()
         environment = {key: value for key, value in os.environ.items() if key not in own}
         command = [
             *(sys.executable, "-m", "pipeline", "serve", "serve.port=0", "cache_dir=null"),
@@ -217,10 +218,10 @@ def _resident_mb(process: int) -> float:
 
 
 @contextmanager
-def serving(http: bool, *overrides: str) -> Iterator[Any]:
+def serving(http: bool, *overrides: str, default_threads: bool = True) -> Iterator[Any]:
     """A running server."""
     with tempfile.TemporaryDirectory() as folder:
-        made = (OverHttp if http else InProcess)(folder, overrides)
+        made = OverHttp(folder, overrides, default_threads) if http else InProcess(folder, overrides)
         try:
             yield made
         finally:
