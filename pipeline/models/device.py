@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import StringConstraints
 
+from pipeline.models.memory import keep_freed_memory
 from pipeline.records.errors import ConfigError
 from pipeline.records.settings import Words
 
@@ -50,6 +51,8 @@ def choose_device(requested: str = "auto") -> torch.device:
     device = torch.device(present[0] if kind == "auto" else requested)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     logger.info("Device: %s (%s).", device, name)
+    if device.type == "cpu":
+        keep_freed_memory()
     return device
 
 

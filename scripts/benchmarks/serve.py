@@ -6,7 +6,7 @@ import statistics
 import threading
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -134,21 +134,31 @@ def _adds(server: Any, rounds: int) -> Iterator[Figure]:
     pipeline.ask(np.zeros((64, 64, 3), np.uint8), "Ready?")
     # A pipeline that the server shares would know the scene from the other side's turn.
     apart = 5000 if hasattr(server, "pipeline") else 0
-    plain, served = [], []
+    plain, served, outside = [], [], []
     for seed in range(20_000, 20_000 + rounds):
         scene, other = scene_of(seed, 1), scene_of(seed + apart, 1)
         rgb = np.array(Image.open(io.BytesIO(scene.png)))
         place = server.upload(other.png)
-        tasks = [
-            (plain, lambda rgb=rgb, scene=scene: pipeline.ask(rgb, scene.questions[0])),
-            (served, lambda place=place, other=other: server.ask(place, other.questions[:1], "one")),
-        ]
-        for found, task in tasks if seed % 2 else reversed(tasks):
-            found.append(1e3 * _timed_s(task))
+
+        def ask_plainly(rgb: Any = rgb, scene: Scene = scene) -> Mapping[str, float]:
+            return pipeline.ask(rgb, scene.questions[0]).seconds
+
+        def ask_server(place: str = place, other: Scene = other) -> Mapping[str, float]:
+            seconds: dict[str, float] = server.ask(place, other.questions[:1], "one")[0]["seconds"]
+            return seconds
+
+        rest = {}
+        for found, task in [(plain, ask_plainly), (served, ask_server)][:: 1 if seed % 2 else -1]:
+            start = time.perf_counter()
+            seconds = task()
+            found.append(1e3 * (time.perf_counter() - start))
+            rest[task] = found[-1] - 1e3 * sum(seconds[stage] for stage in ("depth", "query", "verify"))
+        outside.append(rest[ask_server] - rest[ask_plainly])
     own = statistics.median(plain)
     added = statistics.median(ours - theirs for ours, theirs in zip(served, plain, strict=True))
     yield bounded("time that the server adds to Pipeline.ask", added, "ms", own, most=30.0)
     yield bounded("the same as a share", 100 * added / own, "%", most=10.0)
+    yield bounded("the same without depth, model and verifier", statistics.median(outside), "ms", own, most=30.0)
 
 
 def _health(server: Server) -> Iterator[Figure]:
