@@ -11,12 +11,15 @@ import cv2
 import jsonschema
 import numpy as np
 import pytest
+from benchmarks.serve_clients import scene_of
 from commands import CommandLine, results_in
 from PIL import Image
+from tiny.serve import serving
 
 from pipeline import Pipeline
 from pipeline.records import Origin, Result, json_schema, to_plain
 
+REPOSITORY = Path(__file__).parents[1]
 TINY_QWEN3VL = ("vlm.max_new_tokens=16", "vlm.min_pixels=1024", "vlm.max_pixels=65536", "vlm.device=cpu")
 
 
@@ -85,6 +88,30 @@ def test_the_command_line_asks_a_real_server(
     assert result.answer.prompt_tokens is not None and result.answer.prompt_tokens > 100
     assert result.question == "Where's the sign, please?"
     assert len(result.frames) == 2
+
+
+@pytest.mark.slow
+def test_a_real_server_that_is_asked_about_many_scenes_at_once_mixes_none_up(
+    success: CommandLine, tmp_path: Path
+) -> None:
+    lines = []
+    for seed in range(70_000, 70_006):
+        scene = scene_of(seed, 2)
+        (tmp_path / f"{seed}.png").write_bytes(scene.png)
+        lines.append({"id": str(seed), "frames": [f"{seed}.png"], "question": list(scene.questions)})
+    (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    model = REPOSITORY / "data" / "models" / "theodolite-vl-nano"
+    asked = ["run", "input=items.jsonl", "depth=none", "query.hints=none", "cache_dir=null", "vlm.max_new_tokens=256"]
+    success(*asked, "vlm=nano", "vlm.device=cpu", "output_dir=own")
+    with serving(model, tmp_path) as url:
+        server = ["vlm=openai", f"vlm.base_url={url}", f"vlm.model={model}", "vlm.max_concurrency=4"]
+        success(*asked, *server, "query.steps=one", "output_dir=remote", no_proxy="127.0.0.1")
+    own, remote = (
+        {(each.item_id, each.question): each.answer and each.answer.text for each in results_in(tmp_path / name)}
+        for name in ("own", "remote")
+    )
+    assert remote == own
+    assert len(set(own.values())) == 12, "every scene and question has an answer of its own"
 
 
 @pytest.mark.slow

@@ -69,7 +69,7 @@ def engine(folder: Path) -> Iterator[Figure]:
     lines = [json.loads(line) for line in (place / "items.jsonl").read_text(encoding="utf-8").splitlines()]
     for line in lines:
         del line["question"]
-        line["claims"] = ["The box is closer than the jar."]
+        line["claims"] = [{"relation": "closer", "subject": "box", "object": "jar"}]
     (place / "items.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     plain = [f"input={place / 'items.jsonl'}", "depth=file", "vlm=none", *_PLAIN]
     config = load_config([*plain, f"cache_dir={place / 'cache'}"])
