@@ -45,8 +45,8 @@ class RayEngine:
     """
 
     address: str | None = None
-    task_cpus: Positive = 1.0
-    task_items: Count = 4
+    task_cpus: Positive = 0.66
+    task_items: Count = 8
     actors: Count = 1
     actor_cpus: NonNegative = 0.5
     actor_gpus: NonNegative = 0.0

@@ -158,8 +158,13 @@ def plain_loop(overrides: list[str], folder: Path | None) -> int:
     return 0
 
 
-def make_large(folder: Path, items: int) -> list[str]:
+def make_large(folder: Path, items: int, frames: int = 1) -> list[str]:
     """Write items with depth, regions and claims; photos and depth of ten serve all.
+
+    Args:
+        folder: Where they go.
+        items: Their number.
+        frames: Frames of each; regions lie in the first one.
 
     Returns:
         The overrides that run them.
@@ -185,8 +190,9 @@ def make_large(folder: Path, items: int) -> list[str]:
     ]
     regions = [{"label": name, "box_px": box} for name, box in zip(names, boxes, strict=True)]
     lines = [
-        {"id": f"item-{index:05d}", "frames": [f"photo-{index % 10}.jpg"], "depth": [f"depth-{index % 10}.png"],
-         "depth_scale": 0.001, "regions": regions, "claims": claims}
+        {"id": f"item-{index:05d}", "depth_scale": 0.001, "regions": regions, "claims": claims,
+         "frames": [f"photo-{(index + frame) % 10}.jpg" for frame in range(frames)],
+         "depth": [f"depth-{(index + frame) % 10}.png" for frame in range(frames)]}
         for index in range(items)
     ]  # fmt: skip
     (folder / "items.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
