@@ -13,12 +13,11 @@ import sys
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-
-from pipeline.config.logs import KEY, set_up_logging, typed_format, writes_json
+from pipeline.config.logs import KEY, set_up_logging, typed_format
+from pipeline.console.composed import compose_and_run
+from pipeline.console.output import console, errors, print_error, printable, progress_of, refuse
 from pipeline.records.errors import ConfigError, TheodoliteError
 
 if TYPE_CHECKING:
@@ -26,18 +25,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _MOST_DIFFERENCES = 5
-
-
-class _Console(Console):
-    """A console that leaves a broken pipe to the caller."""
-
-    def on_broken_pipe(self) -> None:
-        """Raise the error again, instead of ending the process as rich does."""
-        raise BrokenPipeError
-
-
-console = _Console(soft_wrap=True, highlight=False)
-errors = _Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         set_up_logging(verbose, typed_format(given), errors)
         return _command(given, verbose)
     except ConfigError as error:
-        return _refuse(error, verbose)
+        return refuse(error, verbose)
     finally:
         sys.stderr = stderr
 
@@ -104,63 +91,47 @@ def _command(given: list[str], verbose: bool) -> int:
         errors.print(f"Stopped.{kept}")
         return 130
     except Exception as error:
-        return _refuse(error, verbose)
-
-
-def _refuse(error: Exception, verbose: bool) -> int:
-    if verbose and not writes_json():
-        errors.print_exception()
-    known = isinstance(error, TheodoliteError)
-    text = str(error) if known else f"Unexpected {type(error).__name__}: {error}; try -v."
-    return _print_error(text, error if verbose else None)
-
-
-def _print_error(text: str, cause: Exception | None = None) -> int:
-    from pipeline.export.text import one_line
-
-    if writes_json():
-        logger.error("%s", one_line(text), exc_info=cause)
-    else:
-        errors.print("[red]Error:[/red] " + escape(one_line(text)))
-    return 2
+        return refuse(error, verbose)
 
 
 def _run(arguments: Sequence[str]) -> int:
     from pipeline.config.overrides import with_quickstart
 
-    return _hydra(with_quickstart(arguments), "run", _run_job, "results")
+    return compose_and_run(with_quickstart(arguments), "run", _run_job, "results")
 
 
 def _verify(arguments: Sequence[str]) -> int:
-    return _hydra(["vlm=none", *arguments], "run", _run_job, "results")
+    return compose_and_run(["vlm=none", *arguments], "run", _run_job, "results")
 
 
 def _eval_claims(arguments: Sequence[str]) -> int:
+    return compose_and_run(arguments, "eval_claims", _claims_job, "cases")
+
+
+def _claims_job(config: DictConfig) -> int:
     from pipeline.console.evaluation import measure_claims
 
-    return _hydra(arguments, "eval_claims", lambda config: measure_claims(config, console, _progress), "cases")
+    return measure_claims(config, console, progress_of)
 
 
 def _eval_depth(arguments: Sequence[str]) -> int:
-    from pipeline.console.evaluation import compare_depth, measure_depth
+    return compose_and_run(arguments, "eval_depth", _depth_job, "depth")
 
-    folders: list[Path] = []
 
-    def job(config: DictConfig) -> int:
-        folder, code = measure_depth(config, console, _progress)
-        folders.append(folder)
-        return code
+def _depth_job(config: DictConfig) -> int:
+    from pipeline.console.evaluation import measure_depth
 
-    code = _hydra(arguments, "eval_depth", job)
-    if len(folders) > 1:
-        compare_depth(folders, console)
-    return code
+    return measure_depth(config, console, progress_of)[1]
 
 
 def _fit(arguments: Sequence[str]) -> int:
+    return compose_and_run(arguments, "fit", _fit_job)
+
+
+def _fit_job(config: DictConfig) -> int:
     from pipeline.console.fit import fit_all
 
-    return _hydra(arguments, "fit", lambda config: fit_all(config, console, _progress))
+    return fit_all(config, console, progress_of)
 
 
 def _retry(arguments: Sequence[str]) -> int:
@@ -168,7 +139,7 @@ def _retry(arguments: Sequence[str]) -> int:
     from pipeline.console.summary import print_summary
 
     (folder,) = run_argument(arguments, "retry")
-    summary = retry(Path(folder), _progress)
+    summary = retry(Path(folder), progress_of)
     if summary is None:
         console.print("Nothing failed.")
         return 0
@@ -181,12 +152,12 @@ def _reproduce(arguments: Sequence[str]) -> int:
     from pipeline.console.retry import run_argument
 
     folder, item_id = run_argument(arguments, "reproduce", "ITEM")
-    found = reproduce(Path(folder), item_id, _progress)
+    found = reproduce(Path(folder), item_id, progress_of)
     lines = [f"different: {line}" for line in found.differences[:_MOST_DIFFERENCES]] or [f"same: {found.results}"]
     more = len(found.differences) - _MOST_DIFFERENCES
     lines += [f"and {more} more"] if more > 0 else []
     for line in (*lines, *found.versions):
-        console.out(_printable(line), highlight=False)
+        console.out(printable(line), highlight=False)
     return 1 if found.differences else 0
 
 
@@ -205,81 +176,13 @@ def _merge(arguments: Sequence[str]) -> int:
 def _export(arguments: Sequence[str]) -> int:
     from pipeline.console.export import export_run
 
-    return export_run(arguments, console, _progress)
+    return export_run(arguments, console, progress_of)
 
 
 def _query(arguments: Sequence[str]) -> int:
     from pipeline.console.query import query
 
     return query(arguments, console)
-
-
-def _hydra(
-    arguments: Sequence[str], config_name: str, job: Callable[[DictConfig], int], compared: str | None = None
-) -> int:
-    """Compose the configuration with Hydra, run the job, and compare what the runs of a sweep gave, where it says."""
-    import hydra
-    import yaml
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    from pipeline.config.addresses import check_addresses
-    from pipeline.config.mistakes import describe
-    from pipeline.config.overrides import translate
-    from pipeline.config.user_folder import use_user_folder
-    from pipeline.export.files import write_error
-    from pipeline.records.resources import resource_dir
-
-    sweep = any(argument in ("-m", "--multirun") for argument in arguments)
-    codes: list[int] = []
-    refused: list[Exception] = []
-    combinations: list[tuple[Sequence[str], str, str | None]] = []
-
-    def guarded(config: DictConfig) -> None:
-        # Hydra would end the sweep and print further lines if a job raised.
-        set_up_logging(logger.isEnabledFor(logging.DEBUG) or bool(config.verbose), str(config.log_format), errors)
-        problem = None
-        try:
-            codes.append(job(config))
-        except Exception as error:
-            codes.append(_refuse(error, logger.isEnabledFor(logging.DEBUG)) if sweep else 2)
-            refused.append(error)
-            problem = str(error)
-        done = HydraConfig.get()
-        combinations.append((done.overrides.task, done.runtime.output_dir, problem))
-
-    typed = [argument.lstrip("+").partition("=")[::2] for argument in arguments]
-    check_addresses(typed, sweep=sweep)
-    if dict(typed).get("vlm.show_prompt", "").strip().casefold() == "true":
-        if sweep:
-            raise ConfigError("vlm.show_prompt=true shows the prompts of one configuration; leave out -m.")
-        # Hydra creates a folder for every run; showing prompts must leave no files.
-        arguments = [*arguments, "hydra.run.dir=.", "hydra.output_subdir=null"]
-    use_user_folder()
-    # Hydra then raises errors instead of printing them over many lines.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    program, sys.argv = sys.argv, ["theodolite", *translate(arguments, sweep=sweep)]
-    folder = str(resource_dir("conf").resolve())
-    try:
-        hydra.main(version_base="1.3", config_path=folder, config_name=config_name)(guarded)()
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(describe(error, config_name)) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"A configuration file is not valid YAML: {' '.join(str(error).split())}.") from error
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise write_error(Path(error.filename or "the folder of results"), error) from error
-    finally:
-        sys.argv = program
-    if refused and not sweep:
-        raise refused[0]
-    if compared is not None and len(combinations) > 1:
-        from pipeline.console.sweep_report import compare
-
-        compare(combinations, console, compared)
-    return max(codes, default=0)
 
 
 def _show_prompts(config: DictConfig) -> int:
@@ -293,16 +196,11 @@ def _show_prompts(config: DictConfig) -> int:
     for item_id, outcome in islice(shown_items(build_source(config), build_stages(config)), limit):
         if isinstance(outcome, TheodoliteError):
             failed += 1
-            _print_error(f"{outcome} (item {item_id})")
+            print_error(f"{outcome} (item {item_id})")
         else:
-            console.out("\n" * bool(shown) + _printable(outcome), highlight=False)
+            console.out("\n" * bool(shown) + printable(outcome), highlight=False)
             shown += 1
     return 0 if not failed else 1 if shown else 2
-
-
-def _printable(text: str) -> str:
-    """The text without control characters, except line breaks."""
-    return "".join(part if part.isprintable() or part == "\n" else " " for part in text)
 
 
 def _run_job(config: DictConfig) -> int:
@@ -321,26 +219,17 @@ def _run_job(config: DictConfig) -> int:
     if path.endswith(".jsonl") and Path(path).absolute().parent == folder.absolute():
         raise ConfigError(f"The input is in {folder}, where the results go; choose another output_dir.")
     overrides = HydraConfig.get().overrides.task
-    summary = execute(config, folder, _progress, overrides)
+    summary = execute(config, folder, progress_of, overrides)
     has_results = summary.results or summary.skipped
     if len(summary.failures) == 1 and not has_results:
         item, stage, reason = summary.failures[0]
-        return _print_error(f"{reason} (item {item}, stage {stage})")
+        return print_error(f"{reason} (item {item}, stage {stage})")
     print_summary(console, summary)
     if has_results:
         print_shipped_models(console, [config[group].get("model") for group in ("vlm", "depth")])
     if summary.is_stopped:
         raise KeyboardInterrupt
     return 1 if summary.failures else 0
-
-
-def _progress(total: int | None, limit: Any) -> tuple[Any, Callable[..., None]]:
-    """A progress bar on a terminal, and elsewhere a line a minute; a limit that is not a number is refused later."""
-    from pipeline.console.progress import ItemProgress
-
-    counts = [count for count in (total, limit) if isinstance(count, int)]
-    progress = ItemProgress(errors, min(counts, default=None))
-    return progress, progress.advance
 
 
 def _cache(arguments: Sequence[str]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -26,18 +25,17 @@ from pipeline.export.text import one_line
 _LONGEST = 40
 
 
-def compare(combinations: Sequence[tuple[Sequence[str], str, str | None]], console: Console, unit: str) -> None:
+def compare(runs: Sequence[Combination], console: Console, unit: str) -> None:
     """Print one row per combination, and write ``comparison.csv`` and ``comparison.md`` beside their folders.
 
     Args:
-        combinations: For each run of the sweep its overrides, its folder, and why it could not run.
+        runs: The runs of the sweep.
         console: Where the table is printed.
         unit: ``results`` of runs, or ``cases`` of evaluations.
 
     Raises:
         ExportError: If the files cannot be written.
     """
-    runs = [Combination(tuple(overrides), Path(folder), error) for overrides, folder, error in combinations]
     rows = sweep_rows(runs, run_figures if unit == "results" else claim_figures)
     folder = runs[0].folder.parent
     head, lines = cells_of(rows, unit)
