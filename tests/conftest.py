@@ -21,6 +21,7 @@ from commands import CommandLine, call
 from random_qwen3vl import build_random_qwen3vl
 from tiny.dpt import build_tiny_dpt
 from tiny.serve import serving
+from warm import WarmCommand
 
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=100)
 hypothesis.settings.load_profile("repeatable")
@@ -62,9 +63,27 @@ def transformers_serve(tiny_qwen3vl: Path, tmp_path_factory: pytest.TempPathFact
         yield url
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmCommand]:
+    """The process whose copies run commands."""
+    command = WarmCommand(REPOSITORY)
+    yield command
+    command.close()
+
+
 @pytest.fixture
-def command_line(tmp_path: Path) -> CommandLine:
-    """The command line as a user calls it, in a folder that is not the checkout."""
+def command_line(request: pytest.FixtureRequest, tmp_path: Path) -> CommandLine:
+    """The command line in a process of its own, in a folder that is not the checkout."""
+    if not hasattr(os, "fork"):
+        return request.getfixturevalue("cold_command_line")
+    warm = request.getfixturevalue("warm")
+    path = {"PYTHONPATH": str(REPOSITORY)}
+    return lambda *arguments, **environment: warm(arguments, tmp_path, {**os.environ, **path, **environment})
+
+
+@pytest.fixture
+def cold_command_line(tmp_path: Path) -> CommandLine:
+    """The same in a process that starts Python, as a user's does; for what the start must be."""
     return lambda *arguments, **environment: call(REPOSITORY, tmp_path, *arguments, **environment)
 
 

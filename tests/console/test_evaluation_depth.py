@@ -70,7 +70,7 @@ def test_a_sweep_ends_in_one_table_and_paired_differences(success: CommandLine, 
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped(command_line: CommandLine, repository: Path, tmp_path: Path) -> None:
-    arguments = ("eval-depth", "dataset.count=40", "draws=50", "worst=0", "output_dir=out")
+    arguments = ("eval-depth", "dataset.count=16", "draws=50", "worst=0", "output_dir=out")
     lines = tmp_path / "out" / "images.jsonl"
     environment = {**os.environ, "PYTHONPATH": str(repository)}
     process = subprocess.Popen([sys.executable, "-m", "pipeline", *arguments], cwd=tmp_path, env=environment)
@@ -84,7 +84,7 @@ def test_a_killed_run_goes_on_where_it_stopped(command_line: CommandLine, reposi
     done = command_line(*arguments, "resume=true")
     assert done.returncode == 0, done.stderr
     assert lines.read_bytes().splitlines()[:3] == kept, "what was done is not done again"
-    assert report_in(tmp_path / "out")["dataset"]["scored"] == 40
+    assert report_in(tmp_path / "out")["dataset"]["scored"] == 16
 
 
 @pytest.mark.parametrize(

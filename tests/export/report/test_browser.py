@@ -259,8 +259,16 @@ def test_no_two_labels_overlap_as_they_are_drawn(number: int, browser: Any, repo
                     assert min(across, down) <= 0.01
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index.html", "items/page-0.html", "items/page-1.html", "items/page-2.html"])
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [
+        ("index.html", "light"),
+        ("index.html", "dark"),
+        ("items/page-0.html", "light"),
+        ("items/page-1.html", "dark"),
+        ("items/page-2.html", "light"),
+    ],
+)
 def test_pages_are_accessible(name: str, scheme: str, browser: Any, report: Path) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     with opened(browser, report / name, color_scheme=scheme, viewport={"width": 1300, "height": 900}) as page:
