@@ -77,8 +77,14 @@ def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf)
     return folder, 1 if report["problems"]["count"] else 0
 
 
-def compare_depth(folders: Sequence[Path], console: Console) -> None:
-    """Write and print a table of a sweep's runs, and their paired differences."""
+def compare_depth(folders: Sequence[Path], sweep: Path, console: Console) -> None:
+    """Write and print a table of a sweep's runs, and their paired differences.
+
+    Args:
+        folders: The folders of the runs.
+        sweep: The folder of the sweep.
+        console: Where the table is printed.
+    """
     from omegaconf import OmegaConf
 
     from pipeline.console.depth_report import print_comparison
@@ -92,8 +98,8 @@ def compare_depth(folders: Sequence[Path], console: Console) -> None:
     except InputError as error:
         console.print(f"\nNo comparison: {escape(str(error))}")
         return
-    write_comparison(folders[0].parent, comparison)
-    print_comparison(console, comparison, folders[0].parent)
+    write_comparison(sweep, comparison)
+    print_comparison(console, comparison, sweep)
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

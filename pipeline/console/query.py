@@ -140,8 +140,13 @@ def runs_of(folders: Sequence[str]) -> dict[str, Path]:
 
 
 def _combinations(sweep: Path) -> list[Path]:
-    """The runs in the folder of a sweep, in the order of their numbers."""
-    return sorted((path.parent for path in sweep.glob(f"*/{RESULTS_NAME}")), key=natural_key)
+    """The runs in the folder of a sweep, in the order of their numbers; those of an earlier sweep are left out."""
+    from pipeline.console.sweep_jobs import files_of
+
+    told = {path.parent for path in files_of(sweep)}
+    folders = [path.parent for path in files_of(sweep, RESULTS_NAME)]
+    kept = [folder for folder in folders if not told or folder in told]
+    return sorted(kept, key=lambda folder: (natural_key(folder.parent), natural_key(folder)))
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

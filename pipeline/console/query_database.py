@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,8 +102,9 @@ def opened(runs: Mapping[str, Mapping[str, Path]], temporary: Path) -> Iterator[
     from pyarrow import ArrowException
     from pyarrow.dataset import dataset
 
-    try:
-        with duckdb.connect(":memory:") as connection:
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(duckdb.connect(":memory:"))
             for setting in (*_SETTINGS, f"SET temp_directory = {_literal(str(temporary / 'spilled'))}"):
                 connection.execute(setting)
             for view in VIEWS:
@@ -116,9 +117,9 @@ def opened(runs: Mapping[str, Mapping[str, Path]], temporary: Path) -> Iterator[
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             columns = {view: [row[0] for row in connection.execute(f"DESCRIBE {view}").fetchall()] for view in VIEWS}
-            yield Database(connection, columns)
-    except (duckdb.Error, ArrowException, OSError) as error:
-        raise InputError(f"The tables of the run cannot be read: {one_line(str(error)).rstrip('.')}.") from error
+        except (duckdb.Error, ArrowException, OSError) as error:
+            raise InputError(f"The tables of the run cannot be read: {one_line(str(error)).rstrip('.')}.") from error
+        yield Database(connection, columns)
 
 
 def _literal(text: str) -> str:

@@ -129,7 +129,9 @@ def _csv_cell(value: Any) -> str:
 def _plain(value: Any) -> Any:
     """The value as JSON can hold it: numbers that are not finite are null."""
     if isinstance(value, Decimal):
-        value = float(value)
+        # DuckDB sums whole numbers to decimals without places.
+        places = value.as_tuple().exponent
+        value = int(value) if isinstance(places, int) and places >= 0 else float(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, list | tuple):

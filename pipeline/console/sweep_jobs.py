@@ -27,7 +27,7 @@ class SweepFolder(Callback):
     def on_multirun_start(self, config: Any, **_: Any) -> None:
         """Called by Hydra before the first run."""
         SweepFolder.path = Path(config.hydra.sweep.dir)
-        for earlier in _files(SweepFolder.path):
+        for earlier in files_of(SweepFolder.path):
             earlier.unlink()
 
 
@@ -73,8 +73,11 @@ def concluded(console: Console, compared: str | None) -> int:
     Raises:
         ExportError: If the comparison cannot be written.
     """
+    sweep = SweepFolder.path
+    if sweep is None:
+        return 0
     found = sorted(
-        ((Outcome(**json.loads(file.read_text(encoding="utf-8"))), file.parent) for file in _files(SweepFolder.path)),
+        ((Outcome(**json.loads(file.read_text(encoding="utf-8"))), file.parent) for file in files_of(sweep)),
         key=lambda one: one[0].number,
     )
     measured = [folder for outcome, folder in found if outcome.error is None]
@@ -82,16 +85,17 @@ def concluded(console: Console, compared: str | None) -> int:
         if len(measured) > 1:
             from pipeline.console.evaluation import compare_depth
 
-            compare_depth(measured, console)
+            compare_depth(measured, sweep, console)
     elif compared is not None and len(found) > 1:
         from pipeline.console.sweep_report import compare
 
-        compare([Combination(tuple(one.overrides), folder, one.error) for one, folder in found], console, compared)
+        combinations = [Combination(tuple(one.overrides), folder, one.error) for one, folder in found]
+        compare(combinations, sweep, console, compared)
     return max((outcome.code for outcome, _ in found), default=0)
 
 
-def _files(folder: Path | None) -> Iterator[Path]:
-    if folder is not None:
-        # Folders of runs may be named by two keys; deeper ones are those of results.
-        for depth in ("*", "*/*"):
-            yield from folder.glob(f"{depth}/{OUTCOME_NAME}")
+def files_of(sweep: Path, name: str = OUTCOME_NAME) -> Iterator[Path]:
+    """The files of one name in the folders of the runs of a sweep."""
+    # Folders of runs may be named by two keys; deeper ones are those of results.
+    for depth in ("*", "*/*"):
+        yield from sweep.glob(f"{depth}/{name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,11 +26,12 @@ from pipeline.export.text import one_line
 _LONGEST = 40
 
 
-def compare(runs: Sequence[Combination], console: Console, unit: str) -> None:
-    """Print one row per combination, and write ``comparison.csv`` and ``comparison.md`` beside their folders.
+def compare(runs: Sequence[Combination], folder: Path, console: Console, unit: str) -> None:
+    """Print one row per combination, and write ``comparison.csv`` and ``comparison.md``.
 
     Args:
         runs: The runs of the sweep.
+        folder: The folder of the sweep.
         console: Where the table is printed.
         unit: ``results`` of runs, or ``cases`` of evaluations.
 
@@ -37,7 +39,6 @@ def compare(runs: Sequence[Combination], console: Console, unit: str) -> None:
         ExportError: If the files cannot be written.
     """
     rows = sweep_rows(runs, run_figures if unit == "results" else claim_figures)
-    folder = runs[0].folder.parent
     head, lines = cells_of(rows, unit)
     # Long keys would leave no room for numbers.
     shown = table(*(escape(name.rpartition(".")[2] or name) for name in head))

@@ -6,16 +6,19 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.export.files import locked, write_errors
+from pipeline.export.files import locked, replacing, write_errors
 from pipeline.records import from_json
 from pipeline.records.errors import ExportError, RecordError
 
 logger = logging.getLogger(__name__)
 
 Record = TypeVar("Record")
+# Some file systems give a file another identity whenever it is opened.
+_MOST_OPENINGS = 5
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -60,9 +63,9 @@ class LineFile:
         with write_errors(path):
             if not resume and path.is_file() and path.stat().st_size > 0:
                 os.replace(path, path.with_suffix(f".previous{path.suffix}"))
-            self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            self._descriptor = self._opened()
             try:
-                with locked(self._descriptor):
+                with self._locked():
                     self._cut_half_line()
             except OSError:
                 self.close()
@@ -72,7 +75,7 @@ class LineFile:
     def size(self) -> int:
         """Size of the file [bytes]."""
         with write_errors(self.path):
-            return os.fstat(self._descriptor).st_size
+            return self.path.stat().st_size
 
     def append(self, line: str) -> None:
         """Add one line.
@@ -81,7 +84,7 @@ class LineFile:
             ExportError: If it cannot be written.
         """
         data = f"{line}\n".encode("utf-8", "replace")
-        with write_errors(self.path), locked(self._descriptor):
+        with write_errors(self.path), self._locked():
             written = os.write(self._descriptor, data)
             if written < len(data):
                 os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
@@ -90,8 +93,11 @@ class LineFile:
     def drop(self, unwanted: Callable[[bytes], bool]) -> int:
         """Take lines out of the file, and keep a copy of the file as it was if there are any.
 
+        The file is replaced as a whole, so a kill at any moment loses no line. Other processes that have it open write
+        to the new one.
+
         Args:
-            unwanted: Whether a line is to go.
+            unwanted: Whether a line is to go; called once for each, in their order.
 
         Returns:
             How many lines went.
@@ -99,27 +105,55 @@ class LineFile:
         Raises:
             ExportError: If the file cannot be read or written.
         """
-        with write_errors(self.path), locked(self._descriptor):
-            # A device has no end.
-            lines = self.path.read_bytes().split(b"\n")[:-1] if self.path.is_file() else []
-            unwanted_at = [index for index, line in enumerate(lines) if unwanted(line)]
-            if not unwanted_at:
-                return 0
-            first = unwanted_at[0]
-            shutil.copyfile(self.path, self.path.with_suffix(f".previous{self.path.suffix}"))
-            # The same file as before, because other processes have it open.
-            os.ftruncate(self._descriptor, sum(len(line) + 1 for line in lines[:first]))
-            gone = set(unwanted_at)
-            data = b"".join(line + b"\n" for index, line in enumerate(lines[first:], first) if index not in gone)
-            if os.write(self._descriptor, data) < len(data):
-                raise OSError("no space for the lines that stay")
-        return len(unwanted_at)
+        with write_errors(self.path):
+            with self._locked():
+                # A device has no end.
+                lines = self._whole_lines() if self.path.is_file() else iter(())
+                gone = {number for number, line in lines if unwanted(line[:-1])}
+                if not gone:
+                    return 0
+                shutil.copyfile(self.path, self.path.with_suffix(f".previous{self.path.suffix}"))
+                with replacing(self.path.resolve()) as temporary:
+                    with temporary.open("wb") as file:
+                        file.writelines(line for number, line in self._whole_lines() if number not in gone)
+                    shutil.copymode(self.path, temporary)
+            # The lock is that of the old file, so it is let go first.
+            self._open_again()
+        return len(gone)
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _opened(self) -> int:
+        return os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+
+    def _open_again(self) -> None:
+        before, self._descriptor = self._descriptor, self._opened()
+        os.close(before)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Lock the file that has the path now, which another process may have put in place of the one opened."""
+        for _ in range(_MOST_OPENINGS):
+            with locked(self._descriptor):
+                if self._is_in_place():
+                    yield
+                    return
+            self._open_again()
+        with locked(self._descriptor):
+            yield
+
+    def _is_in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
+        return ((number, line) for number, line in numbered_lines(self.path) if line.endswith(b"\n"))
 
     def _cut_half_line(self) -> None:
         end = whole = os.fstat(self._descriptor).st_size

@@ -98,7 +98,7 @@ def result_row(result: Result) -> Row:
         "cached_tokens": None if answer is None else answer.cached_tokens,
         "completion_tokens": None if answer is None else answer.completion_tokens,
         "asked_again": len(result.attempts),
-        "seconds": sum(result.seconds.values()),
+        "seconds": sum(result.seconds.values()) if result.seconds else None,
         **{f"{stage}_s": result.seconds.get(stage) for stage in STAGES},
         "errors": _joined(result.errors),
         "language": str(result.language),

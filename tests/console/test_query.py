@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from pipeline.console.query import parsed, query
+from pipeline.console.query import parsed, query, runs_of
+from pipeline.console.sweep_jobs import OUTCOME_NAME
+from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.records.errors import ConfigError, InputError, TheodoliteError
 
 
@@ -57,6 +60,27 @@ def test_several_runs_and_sweeps_have_names(run: Path, tmp_path: Path) -> None:
     ]
     (sweep / "1" / ".hydra" / "overrides.yaml").write_text("[")
     assert list(parsed([str(sweep), "refuted"]).runs) == ["0", "1"]
+
+
+def test_runs_that_an_earlier_sweep_left_are_left_out(run: Path, tmp_path: Path) -> None:
+    sweep = tmp_path / "sweep"
+    for number in (0, 1, 2, 10):
+        shutil.copytree(run, sweep / str(number))
+    assert list(parsed([str(sweep), "refuted"]).runs) == ["0", "1", "2", "10"], "sweeps of before told nothing"
+    for number in (10, 1):
+        (sweep / str(number) / OUTCOME_NAME).write_text("{}")
+    assert list(parsed([str(sweep), "refuted"]).runs) == ["1", "10"]
+    for number in (10, 1):
+        (sweep / str(number) / RESULTS_NAME).unlink()
+    with pytest.raises(InputError, match=r"has no results\.jsonl"):
+        parsed([str(sweep), "refuted"])
+
+
+def test_runs_of_a_sweep_may_lie_in_folders_of_two_keys(run: Path, tmp_path: Path) -> None:
+    places = [("depth=a", "9"), ("depth=a", "10"), ("depth=b", "1")]
+    for first, second in places:
+        shutil.copytree(run, tmp_path / "sweep" / first / second)
+    assert [folder.parts[-2:] for folder in runs_of([str(tmp_path / "sweep")]).values()] == places
 
 
 def test_runs_of_one_name_are_told_apart_by_their_path(run: Path, tmp_path: Path) -> None:

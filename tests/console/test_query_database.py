@@ -112,6 +112,13 @@ def test_without_duckdb_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
         pass
 
 
+@pytest.mark.parametrize("error", [BrokenPipeError, FileNotFoundError])
+def test_errors_of_those_who_ask_stay_what_they_are(run: Path, tmp_path: Path, error: type[OSError]) -> None:
+    tables = run_tables(run, tmp_path / "made")
+    with pytest.raises(error), opened({"a": tables}, tmp_path):
+        raise error
+
+
 def test_a_damaged_table_is_an_error_of_one_line(run: Path, tmp_path: Path) -> None:
     tables = run_tables(run, tmp_path / "made")
     tables["regions"].write_bytes(b"PAR1 nothing")

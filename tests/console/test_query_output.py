@@ -79,6 +79,14 @@ def test_json_is_a_list_of_objects() -> None:
     assert json.loads(written("json", ROWS.slice(0, 0))) == []
 
 
+def test_whole_decimals_are_whole_numbers() -> None:
+    sums = pa.array([Decimal(1234), Decimal(10**20 + 1), Decimal(-7)], pa.decimal128(38, 0))
+    table = pa.table({"sum": sums, "price": pa.array([Decimal("2.00"), None, None], pa.decimal128(9, 2))})
+    assert written("csv", table).split() == ["sum,price", "1234,2.0", "100000000000000000001,", "-7,"]
+    assert [row["sum"] for row in json.loads(written("json", table))] == [1234, 10**20 + 1, -7]
+    assert '"sum": 1234,' in written("json", table)
+
+
 def test_parquet_keeps_types_and_needs_a_file(tmp_path: Path) -> None:
     write_rows("parquet", tmp_path / "a.parquet", ROWS.schema, ROWS.to_batches(max_chunksize=1))
     assert parquet.read_schema(tmp_path / "a.parquet").equals(ROWS.schema)

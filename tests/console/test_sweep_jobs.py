@@ -9,7 +9,10 @@ import pytest
 from omegaconf import OmegaConf
 from rich.console import Console
 
+from pipeline.console import depth_report
 from pipeline.console.sweep_jobs import OUTCOME_NAME, SweepFolder, concluded, tell
+from pipeline.evaluate.depth import compare as depth_compare
+from pipeline.export.jsonl import RESULTS_NAME
 
 
 def begun(folder: Path) -> None:
@@ -39,6 +42,23 @@ def test_the_table_has_all_runs_in_the_order_of_the_sweep(tmp_path: Path) -> Non
     text = io.StringIO()
     assert concluded(Console(file=text, width=80), "results") == 2
     assert text.getvalue().index("No 2.") < text.getvalue().index("No 10.")
+
+
+@pytest.mark.parametrize("compared", ["results", "depth"])
+def test_the_comparison_of_nested_folders_is_written_into_that_of_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compared: str
+) -> None:
+    monkeypatch.setattr(depth_compare, "compare_runs", lambda *_, **__: {"runs": {}})
+    monkeypatch.setattr(depth_report, "print_comparison", lambda *_: None)
+    begun(tmp_path)
+    for number, place in enumerate(("depth=a/noise=b", "depth=a/noise=c")):
+        ended(tmp_path / place, number)
+        (tmp_path / place / RESULTS_NAME).touch()
+        (tmp_path / place / ".hydra").mkdir()
+        (tmp_path / place / ".hydra" / "overrides.yaml").write_text(f"- limit={number}")
+        (tmp_path / place / ".hydra" / "config.yaml").write_text("{draws: 9, seed: 0}")
+    concluded(Console(file=io.StringIO(), width=80), compared)
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("comparison.csv")] == ["comparison.csv"]
 
 
 def test_a_sweep_into_the_same_folder_forgets_what_an_earlier_one_told(tmp_path: Path) -> None:

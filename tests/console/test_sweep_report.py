@@ -47,7 +47,7 @@ def test_no_text_breaks_the_table_of_markdown() -> None:
 def test_a_sweep_in_which_nothing_could_run_still_ends_in_a_table(tmp_path: Path) -> None:
     text = io.StringIO()
     runs = [Combination(("a=1",), tmp_path / "0", "No."), Combination(("a=[2]",), tmp_path / "1", "No [bold].")]
-    compare(runs, Console(file=text, width=80), "results")
+    compare(runs, tmp_path, Console(file=text, width=80), "results")
     assert "2 combinations" in text.getvalue() and "1: No [bold]." in text.getvalue()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["comparison.csv", "comparison.md"]
 

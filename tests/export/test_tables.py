@@ -161,6 +161,12 @@ def test_a_result_has_one_row_with_its_counts_and_times(tmp_path: Path) -> None:
     assert {f"{stage}_s" for stage in STAGES} < row.keys()
 
 
+def test_a_result_without_times_has_no_seconds(tmp_path: Path) -> None:
+    scene = exported.stored()
+    (row,) = read(exported.run_folder(tmp_path, (scene, replace(exported.result(scene), seconds={}))))["results"]
+    assert (row["seconds"], row["verify_s"]) == (None, None)
+
+
 def test_a_line_that_is_still_being_written_is_left_out_without_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -68,7 +68,7 @@ def artefact(store: Store, result_id: str, name: str) -> Artefact:
 
 
 def made_artefact(store: Store, result_id: str, name: str) -> Artefact | None:
-    """An artefact of a result that needs not be made; None for one that must be. It waits for no other thread.
+    """An artefact of a result that need not be made; None for one that must be. It waits for no other thread.
 
     Raises:
         UnknownError: If there never was such a result, or it has no such artefact.

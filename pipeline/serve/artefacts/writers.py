@@ -39,14 +39,12 @@ Writer = Callable[[Path, Result, Path], None]
 
 def write_view(path: Path, result: Result, scene: Path) -> None:
     """Write the data of the 3D viewer."""
-    data = view_data(read_scene(scene), result, _SETTINGS.view_points)
-    write_text(path, json.dumps(without_nan(data), ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+    _write_data(path, view_data(read_scene(scene), result, _SETTINGS.view_points))
 
 
 def write_workbench(path: Path, result: Result, scene: Path, result_id: str) -> None:
     """Write what the page shows of the result; its addresses name the result's id."""
-    data = workbench_data(result, read_scene(scene), result_id)
-    write_text(path, json.dumps(without_nan(data), ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+    _write_data(path, workbench_data(result, read_scene(scene), result_id))
 
 
 def write_overlay(path: Path, result: Result, scene: Path) -> None:
@@ -85,25 +83,15 @@ def write_depths(path: Path, result: Result, scene: Path) -> None:
         write_image(path / f"depth-{index}.png", draw_depth(nearness_map, common or colour_range([nearness_map])))
 
 
-def write_ply(path: Path, result: Result, scene: Path) -> None:
-    """Write the point cloud.
+def write_points(path: Path, result: Result, scene: Path) -> None:
+    """Write the points as PLY, or with boxes and distances as GLB, by the suffix.
 
     Raises:
         UnfitError: If the depth has no shape.
     """
     stored = read_scene(scene)
-    if ply.write(path, stored, result, _SETTINGS) is None:
-        raise without_points(stored)
-
-
-def write_glb(path: Path, result: Result, scene: Path) -> None:
-    """Write the scene as GLB.
-
-    Raises:
-        UnfitError: If the depth has no shape.
-    """
-    stored = read_scene(scene)
-    if glb.write(path, stored, result, _SETTINGS) is None:
+    write = glb.write if path.suffix == ".glb" else ply.write
+    if write(path, stored, result, _SETTINGS) is None:
         raise without_points(stored)
 
 
@@ -120,7 +108,7 @@ def write_regions(path: Path, result: Result, scene: Path) -> None:
     data = json.loads((run / "coco" / coco.ANNOTATIONS_NAME).read_bytes())
     for image in data["images"]:
         image["file_name"] = f"photo-{image['frame']}.jpg"
-    write_text(path, json.dumps(without_nan(data), ensure_ascii=False, allow_nan=False))
+    _write_data(path, data)
     shutil.rmtree(run)
 
 
@@ -142,10 +130,15 @@ WRITERS: dict[str, Writer] = {
     "depth": write_depths,
     "report": write_report,
     "regions.json": write_regions,
-    "points.ply": write_ply,
-    "scene.glb": write_glb,
+    "points.ply": write_points,
+    "scene.glb": write_points,
 }
 """The writer of each part, see ``pipeline.serve.artefacts.names``."""
+
+
+def _write_data(path: Path, data: Any) -> None:
+    """Write a value as JSON without spaces."""
+    write_text(path, json.dumps(without_nan(data), ensure_ascii=False, allow_nan=False, separators=(",", ":")))
 
 
 def _write_run(folder: Path, result: Result, scene: Path | None) -> None:

@@ -353,7 +353,8 @@ class Engine:
             for ticket in running:
                 if ticket.started_at is not None and now - ticket.started_at > most_s:
                     late = (
-                        f"The job took longer than {most_s:g} s and was stopped; ask less at once, or with less pixels."
+                        f"The job took longer than {most_s:g} s and was stopped; ask fewer questions at once, or send "
+                        "fewer pixels."
                     )
                     ticket.end(JobState.FAILED, problem(HTTPStatus.GATEWAY_TIMEOUT, late))
             if now - swept_at > _SWEEP_S:

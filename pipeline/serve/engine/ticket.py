@@ -138,7 +138,7 @@ class Ticket:
             self._jobs.update_job(self._job)
         except Exception as error:
             # Who waits for it still learns of it.
-            logger.error("Job %s could not be written down: %s.", self._job.id, type(error).__name__)
+            logger.error("Job %s could not be written down: %s.", self._job.id[:6], type(error).__name__)
 
 
 class QuestionFollower:

@@ -52,6 +52,21 @@ class OneAtATime(VisionLanguageModel):
         """Whether it understands short questions."""
         return self.model.takes_followups
 
+    @property
+    def takes_metres(self) -> bool:
+        """Whether it understands prompts with depth in metres."""
+        return self.model.takes_metres
+
+    @property
+    def version(self) -> str | None:
+        """Name and revision of the model."""
+        return self.model.version
+
+    @property
+    def loads_model(self) -> bool:
+        """Whether it holds or asks a model."""
+        return self.model.loads_model
+
     def check(self) -> None:
         """Check that it is there."""
         self.model.check()

@@ -116,7 +116,7 @@ def test_large_depth_is_reduced(tmp_path: Path) -> None:
     assert cv2.imread(str(tmp_path / "depth" / "depth-0.png")).shape == (50, 800, 3)
 
 
-@pytest.mark.parametrize("write", [writers.write_ply, writers.write_glb])
+@pytest.mark.parametrize("name", ["out.ply", "out.glb"])
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
@@ -127,11 +127,11 @@ def test_large_depth_is_reduced(tmp_path: Path) -> None:
     ],
 )
 def test_depth_without_points_is_refused_with_its_reason(
-    tmp_path: Path, write: writers.Writer, given: StoredScene, reason: str
+    tmp_path: Path, name: str, given: StoredScene, reason: str
 ) -> None:
     with pytest.raises(UnfitError, match=reason):
-        write(tmp_path / "out.ply", result(), scene_file(tmp_path, given))
-    assert not (tmp_path / "out.ply").exists()
+        writers.write_points(tmp_path / name, result(), scene_file(tmp_path, given))
+    assert not (tmp_path / name).exists()
 
 
 def test_a_scene_without_depth_has_no_picture_of_it(tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ def test_points_and_boxes_are_read_by_others(tmp_path: Path, kind: str) -> None:
     import trimesh
 
     scene = scene_file(tmp_path, stored(kind))
-    writers.write_ply(tmp_path / "points.ply", result(), scene)
-    writers.write_glb(tmp_path / "scene.glb", result(), scene)
+    writers.write_points(tmp_path / "points.ply", result(), scene)
+    writers.write_points(tmp_path / "scene.glb", result(), scene)
     assert len(trimesh.load(tmp_path / "points.ply").vertices) == 80 * 60
     assert "points" in trimesh.load(tmp_path / "scene.glb").graph.nodes_geometry
 
@@ -158,6 +158,7 @@ def test_regions_name_the_photos_and_leave_nothing_else(tmp_path: Path) -> None:
     writers.write_regions(out / "regions.json", given, scene_file(tmp_path, stored(poses=(None, None))))
     data = strict((out / "regions.json").read_bytes())
     assert isinstance(data, dict) and os.listdir(out) == ["regions.json"]
+    assert b": " not in (out / "regions.json").read_bytes(), "as all other data, it has no spaces"
     assert [image["file_name"] for image in data["images"]] == ["photo-0.jpg", "photo-1.jpg"]
     (annotation,) = data["annotations"]
     assert annotation["bbox"] == [10, 20, 20, 20] and annotation["area"] == 400

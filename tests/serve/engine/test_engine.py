@@ -323,7 +323,7 @@ def test_a_job_that_runs_too_long_is_stopped_and_says_so() -> None:
     with world(model=model, limits=Limits(job_s=0.3)) as w:
         job = w.done(w.submit(Ask(w.scene(), ("Long?",))))
         assert (job.state, job.problem["status"]) == (JobState.FAILED, 504)
-        assert "longer than 0.3 s" in job.problem["detail"]
+        assert "longer than 0.3 s and was stopped; ask fewer questions" in job.problem["detail"]
         eventually(lambda: model.inside == 0)
 
 

@@ -91,6 +91,13 @@ def test_a_store_that_fails_keeps_nobody_waiting() -> None:
     assert ticket.job.state is JobState.DONE and ended == [ticket]
 
 
+def test_the_log_tells_no_whole_id_because_it_opens_the_result(caplog: pytest.LogCaptureFixture) -> None:
+    store, job_id = MemoryStore(), "0123456789abcdefghijkl"
+    store.fails = {"update_job"}
+    Ticket(Job(job_id, Ask("scene", ()), "anna", JobState.WAITING, 1.0), store, lambda _: None).end(JobState.CANCELLED)
+    assert "Job 012345 could not" in caplog.text and job_id[:7] not in caplog.text
+
+
 def test_texts_that_follow_each_other_quickly_are_told_together() -> None:
     ticket, _, _ = made()
     now_s = 100.0

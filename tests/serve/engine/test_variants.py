@@ -13,10 +13,14 @@ from pipeline.api import Pipeline
 from pipeline.batch.verifying import PooledVerify, judging
 from pipeline.batch.workers import WorkerPool
 from pipeline.models.depth.given import GivenDepth
-from pipeline.models.vlm.base import Generation, Request
+from pipeline.models.vlm.base import Generation, Request, VisionLanguageModel
 from pipeline.records.errors import ConfigError
 from pipeline.serve.engine.plans import Options
 from pipeline.serve.engine.variants import OneAtATime, Variants
+
+
+class Plain(VisionLanguageModel):
+    """A model with all defaults."""
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +65,29 @@ def test_an_option_that_does_not_exist_is_refused(pipeline: Pipeline) -> None:
         Variants(pipeline).stages(Options((("depth", "crystal ball"),)), asks=False)
 
 
+def test_a_guarded_model_is_all_that_the_model_is() -> None:
+    class Unusual(ScriptedModel):
+        version = "unusual@2"
+        loads_model = False
+        max_pixels = 77
+        takes_crops = False
+        takes_metres = False
+
+    model = Unusual(lambda request: "Yes.", identity="unusual 1", can_ground=False)
+    guarded = OneAtATime(model)
+    public = [name for name in dir(VisionLanguageModel) if not name.startswith("_")]
+    properties = [name for name in public if isinstance(getattr(VisionLanguageModel, name), property)]
+    assert len(properties) >= 8
+    for name in properties:
+        assert getattr(model, name) != getattr(Plain(), name), f"{name} is the default, which shows nothing"
+        assert getattr(guarded, name) == getattr(model, name), name
+    assert [name for name in public if name not in properties and name not in vars(OneAtATime)] == []
+
+
 def test_a_model_that_one_thread_enters_at_a_time_is_otherwise_what_it_was() -> None:
     inside, most = 0, 0
 
     class Slow(ScriptedModel):
-        max_pixels = 77
-        takes_crops = False
-
         def generate(self, request: Request) -> Generation:
             nonlocal inside, most
             inside += 1
@@ -78,8 +98,6 @@ def test_a_model_that_one_thread_enters_at_a_time_is_otherwise_what_it_was() -> 
 
     model = Slow(lambda request: "Yes.", identity="slow 1", can_ground=False)
     guarded = OneAtATime(model)
-    names = ("identity", "can_ground", "max_pixels", "takes_crops", "takes_followups")
-    assert [getattr(guarded, name) for name in names] == [getattr(model, name) for name in names]
     assert guarded.convention() == model.convention() and guarded.sent_px((3, 4), None) == (3, 4)
     guarded.check()
     request = Request((), "item", "?")
