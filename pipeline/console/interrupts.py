@@ -1,4 +1,4 @@
-"""Ctrl-C during a run: once finishes what is in work, twice stops at once."""
+"""Ctrl-C during a run: once finishes what is in progress, twice stops at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def finishing_first(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]
             tell("Stopped.")
             os._exit(INTERRUPTED)
         asked.set()
-        tell("Finishing what is in work; press Ctrl-C again to stop at once.")
+        tell("Finishing what is in progress; press Ctrl-C again to stop at once.")
 
     before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
     try:

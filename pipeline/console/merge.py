@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,10 @@ from pipeline.export.report.assets import REPORT
 from pipeline.export.result_index import Key, ResultIndex
 from pipeline.export.timed_results import timings_path
 from pipeline.records.errors import ConfigError, ExportError, TheodoliteError
+from pipeline.stages.plan import Shard, parse_shard
+
+logger = logging.getLogger(__name__)
+_MOST_NAMED = 5
 
 
 def merge(folders: Sequence[Path], target: Path) -> tuple[int, int]:
@@ -41,8 +46,11 @@ def merge(folders: Sequence[Path], target: Path) -> tuple[int, int]:
     """
     folders = [folder.absolute() for folder in folders]
     target = target.absolute()
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ConfigError("merge was given a folder twice; name each RUN once.")
     records = [known_run(folder) for folder in folders]
     _check_alike(folders, records)
+    _tell_missing([parse_shard(record.settings.get("shard")) for record in records])
     indices = [ResultIndex(folder / RESULTS_NAME) for folder in folders]
     origin = _origins(folders, indices)
     failures = _failures(folders, {item_id for item_id, _ in origin})
@@ -77,6 +85,16 @@ def _check_alike(folders: Sequence[Path], records: Sequence[RunRecord]) -> None:
         if record.digest != records[0].digest:
             lines = some_differences(differences(records[0], record))
             raise ConfigError(f"{folder} and {folders[0]} were made by different configurations: {lines}.")
+
+
+def _tell_missing(shards: Sequence[Shard]) -> None:
+    """Warn of the shards that are missing where all are parts of one number of them."""
+    counts = {shard.count for shard in shards}
+    if len(counts) != 1 or not (missing := set(range(1, counts.pop() + 1)) - {shard.number for shard in shards}):
+        return
+    names = [f"{number}/{shards[0].count}" for number in sorted(missing)]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    logger.warning("Without the shards %s%s, the items of these are missing.", ", ".join(names[:_MOST_NAMED]), more)
 
 
 def _origins(folders: Sequence[Path], indices: Sequence[ResultIndex]) -> dict[Key, int]:

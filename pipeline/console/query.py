@@ -110,7 +110,7 @@ def parsed(arguments: Sequence[str]) -> Request:
     if output is not None and kind is None:
         raise ConfigError(f"The format of {output} is not known; add format=csv, json or parquet.")
     if kind == "parquet" and output is None:
-        raise ConfigError("Parquet is no text; add output=FILE.parquet.")
+        raise ConfigError("Parquet is not text; add output=FILE.parquet.")
     return Request(runs, asked, kind, output)
 
 

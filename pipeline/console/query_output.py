@@ -24,22 +24,24 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 200
 """Most rows that are printed to be read."""
-_WIDEST = 60
+_WIDEST, _WIDEST_LAST = 60, 1000
 
 
 def print_table(console: Console, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    """Print the first ``MOST_ROWS`` rows with their headings, each on one line, long texts cut."""
+    """Print the first ``MOST_ROWS`` rows with their headings, each on one line; long texts are cut."""
     rows = list(islice(_rows(batches), MOST_ROWS + 1))
     names = [_cut(name) for name in schema.names]
-    lines = [[_cut(_shown(value)) for value in row] for row in rows[:MOST_ROWS]]
-    widths = [max(map(cell_len, column)) for column in zip(names, *lines, strict=True)]
+    texts = [[_shown(value) for value in row] for row in rows[:MOST_ROWS]]
+    # Nothing follows the last one, which may be a command to copy.
+    lines = [[*map(_cut, line[:-1]), _cut(line[-1], _WIDEST_LAST)] for line in texts]
+    widths = [min(max(map(cell_len, column)), _WIDEST) for column in zip(names, *lines, strict=True)]
     numeric = [
         any(isinstance(row[index], int | float | Decimal) and not isinstance(row[index], bool) for row in rows)
         for index in range(len(names))
     ]
     for line in (names, ["-" * width for width in widths], *lines):
         cells = [
-            " " * (width - cell_len(text)) + text if is_number else set_cell_size(text, width)
+            " " * (width - cell_len(text)) + text if is_number else text + " " * (width - cell_len(text))
             for text, width, is_number in zip(line, widths, numeric, strict=True)
         ]
         console.out("  ".join(cells).rstrip(), highlight=False)
@@ -111,8 +113,8 @@ def _shown(value: Any) -> str:
     return one_line(value if isinstance(value, str) else str(value))
 
 
-def _cut(text: str) -> str:
-    return text if cell_len(text) <= _WIDEST else set_cell_size(text, _WIDEST - 1).rstrip() + "…"
+def _cut(text: str, most: int = _WIDEST) -> str:
+    return text if cell_len(text) <= most else set_cell_size(text, most - 1).rstrip() + "…"
 
 
 def _csv_cell(value: Any) -> str:

@@ -82,7 +82,9 @@ def markdown(head: Sequence[str], lines: Sequence[Sequence[str]], rows: Sequence
     """The table as Markdown, with the reasons of combinations that could not run."""
     parts = [_markdown_row(head), _markdown_row(["---"] * len(head)), *map(_markdown_row, lines), ""]
     parts += [f"- {one_line(row.name)}: {_plain(row.error)}" for row in rows if row.error is not None]
-    parts += ["Correct answers and decided verdicts are those with ground truth, with 95 % intervals over items.", ""]
+    if any("correct" in name for name in head):
+        known = "Correct counts answers, and decided claims, whose ground truth is known"
+        parts += [f"{known}; the brackets hold 95 % intervals over items.", ""]
     return "\n".join(parts)
 
 

@@ -66,7 +66,7 @@ def test_ctrl_c_finishes_what_is_in_work_and_ends_ray(batch: Batch, repository: 
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "Finishing what is in work" in errors and "Traceback" not in errors and "ray" not in errors.lower()
+    assert "Finishing what is in progress" in errors and "Traceback" not in errors and "ray" not in errors.lower()
     assert psutil.wait_procs(children, timeout=10)[1] == []
     written = len(results_in(out))
     assert 0 < written < len(results_in(batch.folder / "one"))

@@ -36,15 +36,25 @@ def test_shards_join_to_the_run_of_the_whole_input(tmp_path: Path) -> None:
     assert batch.lines("joined") == batch.lines("whole"), "the joined run can be resumed"
 
 
-def test_without_the_input_results_come_by_id(tmp_path: Path) -> None:
+def test_without_the_input_results_come_by_id(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     batch = Batch(tmp_path, 4, *LIGHT)
     for number in (1, 2):
         batch.run(f"part-{number}", f"shard={number}/2")
     (tmp_path / "items.jsonl").unlink()
+    caplog.clear()
     merge([tmp_path / "part-2", tmp_path / "part-1"], tmp_path / "joined")
+    assert "Without the shards" not in caplog.text
     ids = [line["item_id"] for line in batch.lines("joined")]
     assert ids == sorted(ids) and len(ids) == 6
     assert all(result.seconds["verify"] > 0 for result in read_results(tmp_path / "joined/results.jsonl"))
+
+
+def test_missing_shards_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    batch = Batch(tmp_path, 4, *LIGHT)
+    for number in (1, 3):
+        batch.run(f"part-{number}", f"shard={number}/9")
+    merge([tmp_path / "part-1", tmp_path / "part-3"], tmp_path / "joined")
+    assert "Without the shards 2/9, 4/9, 5/9, 6/9, 7/9 and 2 more, the items of these are missing." in caplog.text
 
 
 def test_files_are_copied_where_they_cannot_be_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,11 +92,15 @@ def test_a_failure_that_another_run_resolved_is_left_out(tmp_path: Path) -> None
 def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     batch = Batch(tmp_path, 1, *LIGHT)
     batch.run("a")
+    batch.run("c")
+    (tmp_path / "x").mkdir()
     batch.run("b", "verify.verifier.risk=0.1")
     with pytest.raises(ConfigError, match=r"different configurations: verify\.verifier\.risk: 0\.05 -> 0\.1"):
         merge([tmp_path / "a", tmp_path / "b"], tmp_path / "joined")
     with pytest.raises(ExportError, match="holds results already"):
-        merge([tmp_path / "a", tmp_path / "a"], tmp_path / "b")
+        merge([tmp_path / "a", tmp_path / "c"], tmp_path / "b")
+    with pytest.raises(ConfigError, match="given a folder twice"):
+        merge([tmp_path / "a", tmp_path / "x" / ".." / "a"], tmp_path / "joined")
 
 
 @pytest.mark.parametrize("path", ["../secret.txt", "/etc/hostname", "scenes/../../secret.txt"])

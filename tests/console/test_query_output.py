@@ -45,6 +45,8 @@ def test_every_row_is_one_line_without_control_characters_and_long_texts_are_cut
     assert len(lines) == 2 + len(ROWS) and all(line.isprintable() for line in lines)
     assert lines[2].split() == ["a", "1.5", "1", "true", "[1,", "2]", "1.50"]
     assert "桌 子" in lines[4] and "x" * 59 + "…" in lines[5] and "x" * 60 not in lines[5]
+    last = printed(pa.table({"command": ["y" * 300, "z" * 2000]}))
+    assert last[2] == "y" * 300 and last[3] == "z" * 999 + "…", "a command of the last column can be copied"
     wide = printed(pa.table({"桌子 名": ["桌", "ab"], "b": ["|", "|"]}))
     assert [line.index("|") for line in wide[2:]] == [8, 9], "wide characters count twice"
 

@@ -36,6 +36,11 @@ def test_columns_of_ground_truth_are_left_out_where_none_is_known() -> None:
     assert lines == [["0", "8", "1", "5 of 9", "75.0% of 4", "0.25"], ["1", "–", "failed", "", "", ""]]
 
 
+@pytest.mark.parametrize(("head", "is_said"), [(["run", "correct"], True), (["run", "decided"], False)])
+def test_intervals_are_explained_where_there_are_any(head: list[str], is_said: bool) -> None:
+    assert ("the brackets hold 95 % intervals" in markdown(head, [["0", "1"]], [])) is is_said
+
+
 def test_no_text_breaks_the_table_of_markdown() -> None:
     rows = [SweepRow("0", {"question": "a|b\n<script>\\"}, {}, "no | way\n")]
     text = markdown(*cells_of(rows, "results"), rows)
