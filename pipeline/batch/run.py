@@ -135,7 +135,7 @@ def _by_stages(
     pool: WorkerPool | None,
     workers: int,
 ) -> None:
-    """Models work here, in batches across items; what needs none goes to the workers."""
+    """Models work here, in batches across items, and a thread here reads the items; the workers judge and draw."""
     shared = pooled(stages, pool)
     with (
         ThreadPoolExecutor(1, thread_name_prefix="read") as reader,
