@@ -52,9 +52,13 @@ class Phase:
         """Take the items of a row through the phase."""
         if not row:  # Done, before the process that read it was started again.
             return row
+        from ray.exceptions import RayError
+
         units: list[Unit] = pickle.loads(row)
         try:
             done = self._units(units)
+        except RayError:  # Ray lost the feed; the run begins anew.
+            raise
         except Exception as error:  # Ray would retry it, and wrap it.
             fatal = error if isinstance(error, StageError) else StageError(self.name, portable(error), is_fatal=True)
             done = [(number, item_id, fatal) for number, item_id, _ in units]
@@ -67,8 +71,8 @@ class Phase:
     def _units(self, units: Sequence[Unit]) -> list[Unit]:
         if any(isinstance(given, StageError) for _, _, given in units):
             return [*units]
-        work = self._work()
         numbers = [number for number, _, _ in units]
+        work = self._work(numbers[0])
         known = self._deaths(numbers)
         if self.name == "model" and not any(count for count, _ in known):
             with self._marked(numbers):
@@ -86,13 +90,13 @@ class Phase:
             done.append((number, item_id, value))
         return done
 
-    def _work(self) -> Work:
-        """What this process has; made once."""
+    def _work(self, number: int) -> Work:
+        """What this process has; made once, for the row that begins with an item of this number."""
         if _made.cache_info().currsize == 0:
-            ((count, _),) = self._deaths([0], _SETUP)
+            ((count, _),) = self._deaths([number], _SETUP)
             if count > MOST_DEATHS:
                 raise WorkerError("Processes of Ray end while they start; see the logs of Ray.")
-            with self._marked([0], _SETUP):
+            with self._marked([number], _SETUP):
                 return _made(self.factory, self.working_folder)
         return _made(self.factory, self.working_folder)
 
@@ -129,8 +133,10 @@ class Phase:
         import ray
 
         reason = f"The item took longer than {self.item_s:g} s and was ended."
-        ray.get(self.feed.give_up.remote(self.name, number, reason), timeout=30)
-        os._exit(1)
+        try:
+            ray.get(self.feed.give_up.remote(self.name, number, reason), timeout=30)
+        finally:  # Also where the feed is gone.
+            os._exit(1)
 
 
 @cache
