@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipeline.records.errors import TheodoliteError
+from pipeline.stages.timing import StageError
 
 logger = logging.getLogger(__name__)
 
@@ -238,12 +239,21 @@ def _answer(connection: Connection, outcome: tuple[bool, Any]) -> None:
 
 def portable(error: Exception) -> Exception:
     """The error, or one with its words where another process could not read it."""
+    if isinstance(error, StageError):
+        return portable_failure(error)
     try:
         if type(pickle.loads(pickle.dumps(error))) is type(error):
             return error
     except Exception as unreadable:
         logger.debug("%s cannot be sent: %r.", type(error).__name__, unreadable)
-    return TheodoliteError(str(error)) if isinstance(error, TheodoliteError) else WorkerError(repr(error))
+    if isinstance(error, TheodoliteError):
+        return TheodoliteError(str(error))
+    return WorkerError(f"Unexpected {type(error).__name__}: {error}")
+
+
+def portable_failure(error: StageError) -> StageError:
+    """The failure with a cause that another process can read; it stays fatal if it was."""
+    return StageError(error.stage, portable(error.cause), is_fatal=error.is_fatal)
 
 
 def _send(connection: Connection, content: bytes, buffers: Sequence[pickle.PickleBuffer]) -> None:

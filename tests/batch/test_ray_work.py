@@ -11,12 +11,18 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from stages.runs import item, make_stages, manifest
 
 from pipeline.batch import ray_work
 from pipeline.batch.local import Work
 from pipeline.batch.ray_feed import MOST_DEATHS, Feed
 from pipeline.batch.ray_work import Phase
+from pipeline.batch.reading import Unfinished
 from pipeline.batch.whole_items import Recipe
+from pipeline.ingest.item import Item
+from pipeline.ingest.source import FileSource
+from pipeline.records import Result, Scene
+from pipeline.stages.depth import DepthStage
 from pipeline.stages.timing import StageError
 
 
@@ -126,3 +132,49 @@ def test_a_process_whose_item_takes_too_long_ends_even_without_a_feed(
     assert codes == [1]
     ((_, reason),) = asyncio.run(feed.feed.deaths("whole", [3]))
     assert reason == ("" if is_gone else "The item took longer than 2.5 s and was ended.")
+
+
+class Odd(Exception):
+    """Can be pickled, and not made from that again."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} {second}")
+
+
+class Failing(DepthStage):
+    """Fails on one item, and so does the source on another."""
+
+    def all(self, scenes: Any) -> Any:
+        if [scene.id for scene in scenes] != ["good"]:
+            raise Odd("It is", "odd.")
+        return super().all(scenes)
+
+
+def work_with_failures() -> Work:
+    source = FileSource(Path("items.jsonl"))
+    read = source.scene
+
+    def scene(item: Item) -> Scene:
+        if item.id == "torn":
+            raise Odd("It is", "torn.")
+        return read(item)
+
+    source.scene = scene  # type: ignore[method-assign]
+    return Work(source, make_stages(depth=Failing(make_stages().depth.backend)))
+
+
+def test_any_error_of_an_item_goes_from_phase_to_phase_and_stops_nothing(
+    feed: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = {"relation": "left_of", "subject": "x", "object": "y"}
+    items = manifest(tmp_path, *(item(name, claims=[claim]) for name in ("good", "torn", "odd"))).items()
+    monkeypatch.chdir(tmp_path)
+    row = pickle.dumps([(number, one.id, Unfinished(one)) for number, one in enumerate(items)])
+    for name in ("read", "model", "draw"):
+        row = phase_of(feed, work_with_failures, name)(row)
+    (good, torn, odd) = (outcome for _, _, ((_, outcome),) in pickle.loads(row))
+    assert isinstance(good, Result) and good.item_id == "good"
+    assert [(each.stage, str(each), each.is_fatal) for each in (torn, odd)] == [
+        ("ingest", "Unexpected Odd: It is torn.", False),
+        ("depth", "Unexpected Odd: It is odd.", False),
+    ]
