@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import multiprocessing
 import os
@@ -39,8 +40,9 @@ class WorkerError(TheodoliteError):
 class WorkerPool:
     """Processes with one thread each, which run one call at a time.
 
-    A worker that ends during a call, or whose call takes too long, is replaced. The pool is safe to use from several
-    threads. Arguments and results are pickled; arrays in them are sent without a copy.
+    A worker that ends, or whose call takes too long, is replaced. Interrupts do not end workers; the pool does, at the
+    latest when the program ends. The pool is safe to use from several threads. Arguments and results are pickled;
+    arrays in them are sent without a copy.
 
     Args:
         count: Number of processes, at least one.
@@ -57,6 +59,8 @@ class WorkerPool:
         self._workers: set[_Worker] = set()
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="workers")
+        # Before that of multiprocessing, which waits for ever for processes that ignore SIGTERM.
+        atexit.register(self.close)
         for _ in range(count):
             self._add()
 
@@ -116,6 +120,7 @@ class WorkerPool:
         with self._lock:
             self._closed = True
             workers = list(self._workers)
+        atexit.unregister(self.close)
         self._threads.shutdown(wait=False, cancel_futures=True)
         deadline = time.monotonic() + seconds
         for worker in workers:
@@ -127,9 +132,13 @@ class WorkerPool:
                 if self._closed:
                     raise WorkerError("The workers are closed; no further call can run.")
             try:
-                return self._idle.get(timeout=0.5)
+                worker = self._idle.get(timeout=0.5)
             except queue.Empty:
                 continue
+            if worker.is_alive:
+                return worker
+            # It ended between two calls, and none of them is to blame.
+            self._replace(worker)
 
     def _replace(self, worker: _Worker) -> None:
         worker.end(0)
@@ -156,6 +165,11 @@ class _Worker:
             self._process.start()
         theirs.close()
         self._lock = threading.Lock()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return not wait([self._process.sentinel], 0)
 
     def ask(self, content: bytes, buffers: Sequence[pickle.PickleBuffer], timeout_s: float | None) -> tuple[bool, Any]:
         """Whether the call gave a value, and that or its error."""
@@ -204,11 +218,12 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 def _work(connection: Connection, factory: Callable[[], Any]) -> None:
     """Run calls until nobody can ask any more."""
+    # They reach all processes of a terminal or job; the one that began the others finishes what is in work.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     import cv2
 
     cv2.setNumThreads(1)
-    # An interrupt reaches all processes of a terminal; the one that began them ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     made: Any = None
     failure: Exception | None = None
     try:
