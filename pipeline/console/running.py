@@ -71,7 +71,8 @@ def execute(
         if earlier is not None and record.unfinished == "draw":
             from pipeline.stages.redraw import redraw
 
-            redraw(earlier, stages.export, folder, record.digest)
+            redraw(earlier, stages.export, folder, record.digest, is_stopped)
+            summary.is_stopped = is_stopped()
         run(
             source,
             stages,
