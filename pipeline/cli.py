@@ -87,7 +87,8 @@ def _command(given: list[str], verbose: bool) -> int:
         return 0
     except KeyboardInterrupt:
         resumes = command in ("run", "verify", "eval-depth", "retry")
-        kept = " Results so far are kept; add resume=true to continue." if resumes else ""
+        way = "retry once more" if command == "retry" else "add resume=true"
+        kept = f" Results so far are kept; {way} to continue." if resumes else ""
         errors.print(f"Stopped.{kept}")
         return 130
     except Exception as error:
@@ -144,6 +145,8 @@ def _retry(arguments: Sequence[str]) -> int:
         console.print("Nothing failed.")
         return 0
     print_summary(console, summary)
+    if summary.is_stopped:
+        raise KeyboardInterrupt
     return 1 if summary.failures else 0
 
 

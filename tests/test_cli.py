@@ -15,6 +15,7 @@ from PIL import Image
 from pipeline import __version__
 from pipeline.cli import main
 from pipeline.console.usage import COMMANDS
+from pipeline.export.run_summary import Summary
 from pipeline.ingest.arc2017 import Arc2017Source
 from pipeline.records import Status, json_schema
 
@@ -182,6 +183,15 @@ def test_a_run_in_parts_is_joined_reproduced_and_its_failures_are_tried_again(
     assert (done.returncode, done.stderr) == (0, "") and "It is" not in done.stdout
     assert [result.item_id for result in results_in(tmp_path / "out")] == ["a", "c", "b"]
     assert command_line("retry", "out").stdout == "Nothing failed.\n"
+
+
+def test_a_retry_that_is_stopped_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped = Summary(tmp_path, is_stopped=True)
+    monkeypatch.setattr("pipeline.console.retry.retry", lambda folder, progress: stopped)
+    assert main(["retry", str(tmp_path)]) == 130
+    assert "Results so far are kept; retry once more to continue." in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("name", ["it's a (photo), really.png", "2024"])

@@ -51,8 +51,10 @@ class LocalEngine:
     """Runs the stages on this machine.
 
     Args:
-        workers: Processes for what needs no model; 0 keeps it in the calling process.
-        item_s: Most time that a worker may take for an item [s]; None sets no bound.
+        workers: Processes that take items through all stages or, where a stage holds a model, only judge and draw;
+            0 does everything in the calling process.
+        item_s: Most time that a worker may take for an item or, where a stage holds a model, for one step of a
+            question [s]; None sets no bound.
     """
 
     workers: Natural = 0

@@ -185,7 +185,7 @@ def _same_signals() -> Iterator[None]:
 
 @contextmanager
 def _without_stderr() -> Iterator[None]:
-    """Send standard error nowhere: Ray's core writes there that it shall write less."""
+    """Send standard error nowhere: Ray's core reports there that it logs less."""
     sys.stderr.flush()
     before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -16,8 +16,9 @@ from pipeline.batch.local import Work
 from pipeline.batch.ray_feed import MOST_DEATHS
 from pipeline.batch.reading import prepared, read
 from pipeline.batch.settled import finished_result
-from pipeline.batch.whole_items import Outcome, Recipe, item_outcomes
-from pipeline.batch.workers import WorkerError, portable
+from pipeline.batch.whole_items import Outcome, Recipe, item_outcomes, sendable
+from pipeline.batch.workers import WorkerError, portable, portable_failure
+from pipeline.records.errors import TheodoliteError
 from pipeline.stages.group import Asked, exported, grouped, settle
 from pipeline.stages.timing import StageError
 
@@ -52,11 +53,16 @@ class Phase:
         """Take the items of a row through the phase."""
         if not row:  # Done, before the process that read it was started again.
             return row
+        from ray.exceptions import RayError
+
         units: list[Unit] = pickle.loads(row)
         try:
             done = self._units(units)
+        except RayError:  # Ray lost the feed; the run begins anew.
+            raise
         except Exception as error:  # Ray would retry it, and wrap it.
-            fatal = error if isinstance(error, StageError) else StageError(self.name, portable(error), is_fatal=True)
+            failure = error if isinstance(error, StageError) else StageError(self.name, error, is_fatal=True)
+            fatal = portable_failure(failure)
             done = [(number, item_id, fatal) for number, item_id, _ in units]
         try:
             return pickle.dumps(done, protocol=5)
@@ -67,8 +73,8 @@ class Phase:
     def _units(self, units: Sequence[Unit]) -> list[Unit]:
         if any(isinstance(given, StageError) for _, _, given in units):
             return [*units]
-        work = self._work()
         numbers = [number for number, _, _ in units]
+        work = self._work(numbers[0])
         known = self._deaths(numbers)
         if self.name == "model" and not any(count for count, _ in known):
             with self._marked(numbers):
@@ -86,13 +92,13 @@ class Phase:
             done.append((number, item_id, value))
         return done
 
-    def _work(self) -> Work:
-        """What this process has; made once."""
+    def _work(self, number: int) -> Work:
+        """What this process has; made once, for the row that begins with an item of this number."""
         if _made.cache_info().currsize == 0:
-            ((count, _),) = self._deaths([0], _SETUP)
+            ((count, _),) = self._deaths([number], _SETUP)
             if count > MOST_DEATHS:
                 raise WorkerError("Processes of Ray end while they start; see the logs of Ray.")
-            with self._marked([0], _SETUP):
+            with self._marked([number], _SETUP):
                 return _made(self.factory, self.working_folder)
         return _made(self.factory, self.working_folder)
 
@@ -129,8 +135,10 @@ class Phase:
         import ray
 
         reason = f"The item took longer than {self.item_s:g} s and was ended."
-        ray.get(self.feed.give_up.remote(self.name, number, reason), timeout=30)
-        os._exit(1)
+        try:
+            ray.get(self.feed.give_up.remote(self.name, number, reason), timeout=30)
+        finally:  # Also where the feed is gone.
+            os._exit(1)
 
 
 @cache
@@ -149,7 +157,7 @@ def _whole(work: Work, given: Sequence[Any], recipe: Recipe) -> list[list[Outcom
 
 
 def _read(work: Work, given: Sequence[Any], recipe: Recipe) -> list[list[Asked]]:
-    return [read(one, work.source, work.stages) for one in given]
+    return [[_between_phases(asked) for asked in read(one, work.source, work.stages)] for one in given]
 
 
 def _model(work: Work, given: Sequence[list[Asked]], recipe: Recipe) -> list[list[Outcome]]:
@@ -160,7 +168,9 @@ def _model(work: Work, given: Sequence[list[Asked]], recipe: Recipe) -> list[lis
         settle(group, stages)
         for asked in group:
             result = finished_result(asked, stages, work.source, recipe.configuration)
-            item.append((replace(asked, prompt=None, follower=None), result))
+            if isinstance(result, StageError):
+                result = portable_failure(result)
+            item.append((_between_phases(asked), result))
             if asked.ends_item:
                 items.append(item)
                 item = []
@@ -168,16 +178,21 @@ def _model(work: Work, given: Sequence[list[Asked]], recipe: Recipe) -> list[lis
 
 
 def _draw(work: Work, given: Sequence[list[Outcome]], recipe: Recipe) -> list[list[Outcome]]:
-    drawn = [
-        [(asked, exported(asked, result, work.stages, recipe.folder)) for asked, result in outcomes]
+    return [
+        [sendable(asked, exported(asked, result, work.stages, recipe.folder)) for asked, result in outcomes]
         for outcomes in given
     ]
-    return [[(_slim(asked), outcome) for asked, outcome in outcomes] for outcomes in drawn]
 
 
-def _slim(asked: Asked) -> Asked:
-    """What the caller needs of a question; scenes are large."""
-    return Asked(asked.item_id, ends_item=asked.ends_item, recheck_error=asked.recheck_error)
+def _between_phases(asked: Asked) -> Asked:
+    """A question as it goes to the process of the next phase."""
+    return replace(
+        asked,
+        prompt=None,
+        follower=None,
+        failure=None if asked.failure is None else portable_failure(asked.failure),
+        recheck_error=None if asked.recheck_error is None else TheodoliteError(str(asked.recheck_error)),
+    )
 
 
 _PHASES: dict[str, Callable[[Work, Sequence[Any], Recipe], list[Any]]] = {
@@ -190,5 +205,5 @@ _FAILED: dict[str, Callable[[str, Any, StageError], Any]] = {
     "whole": lambda item_id, given, error: [(Asked(item_id), error)],
     "read": lambda item_id, given, error: [Asked(item_id, failure=error)],
     "model": lambda item_id, given, error: [(Asked(item_id), error)],
-    "draw": lambda item_id, given, error: [(_slim(asked), error) for asked, _ in given],
+    "draw": lambda item_id, given, error: [sendable(asked, error) for asked, _ in given],
 }

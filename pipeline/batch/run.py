@@ -15,7 +15,7 @@ from pipeline.batch.local import LocalEngine, Work, needs_no_model, pooled
 from pipeline.batch.ray_engine import RayEngine
 from pipeline.batch.reading import Unfinished, prepared, read
 from pipeline.batch.settled import finished_result
-from pipeline.batch.whole_items import Recipe, whole_items
+from pipeline.batch.whole_items import Outcome, Recipe, whole_items
 from pipeline.batch.workers import WorkerPool
 from pipeline.export.files import only_writer
 from pipeline.export.jsonl import ResultWriter
@@ -36,8 +36,6 @@ logger = logging.getLogger(__name__)
 _READ_AHEAD = 2
 # Groups of questions in work: while the model answers one, the claims of the other are judged.
 _GROUPS = 2
-
-Outcome = tuple[Asked, Result | StageError]
 
 
 def run(
@@ -107,7 +105,7 @@ def run(
                 on_item(asked.item_id)
 
         try:
-            recipe = Recipe(folder, _batch_size(stages), plan.configuration)
+            recipe = Recipe(folder, stages.batch_size, plan.configuration)
             if isinstance(engine, RayEngine):
                 found = engine.outcomes(unfinished(), _given(factory), recipe, has_models=not needs_no_model(stages))
                 with closing(found):
@@ -137,15 +135,15 @@ def _by_stages(
     pool: WorkerPool | None,
     workers: int,
 ) -> None:
-    """Models work here, in batches across items; what needs none goes to the workers."""
-    batch_size, shared = _batch_size(stages), pooled(stages, pool)
+    """Models work here, in batches across items, and a thread here reads the items; the workers judge and draw."""
+    shared = pooled(stages, pool)
     with (
         ThreadPoolExecutor(1, thread_name_prefix="read") as reader,
         ThreadPoolExecutor(_GROUPS, thread_name_prefix="ask") as askers,
         Exporting(shared, folder, written, threads=max(workers, 1)) as exporting,
     ):
         items = in_order(lambda one: reader.submit(read, one, source, stages), unfinished, _READ_AHEAD)
-        groups = grouped(prepared(items, shared, batch_size), batch_size)
+        groups = grouped(prepared(items, shared, stages.batch_size), stages.batch_size)
 
         def settled(group: list[Asked]) -> list[Outcome]:
             settle(group, shared)
@@ -164,10 +162,6 @@ def _given(factory: Callable[[], Work] | None) -> Callable[[], Work]:
     if factory is None:
         raise ConfigError("engine=ray needs a factory of its stages, which other processes call.")
     return factory
-
-
-def _batch_size(stages: Stages) -> int:
-    return 1 if stages.query is None else stages.query.batch_size
 
 
 def _write(asked: Asked, outcome: Result | StageError, writer: ResultWriter, summary: Summary, plan: RunPlan) -> None:

@@ -11,8 +11,9 @@ from pipeline.batch.in_order import in_order
 from pipeline.batch.local import Work
 from pipeline.batch.reading import Unfinished, prepared, read
 from pipeline.batch.settled import finished_result
-from pipeline.batch.workers import WorkerError, WorkerPool
+from pipeline.batch.workers import WorkerError, WorkerPool, portable_failure
 from pipeline.records import Result
+from pipeline.records.errors import TheodoliteError
 from pipeline.stages.group import Asked, exported, grouped, settle
 from pipeline.stages.timing import StageError
 
@@ -69,7 +70,15 @@ def item_outcomes(made: Work, one: Unfinished, recipe: Recipe) -> list[Outcome]:
         settle(group, stages)
         for asked in group:
             result = finished_result(asked, stages, made.source, recipe.configuration)
-            outcome = exported(asked, result, stages, recipe.folder)
-            # Scenes are large, and nobody needs them any more.
-            done.append((Asked(asked.item_id, ends_item=asked.ends_item, recheck_error=asked.recheck_error), outcome))
+            done.append(sendable(asked, exported(asked, result, stages, recipe.folder)))
     return done
+
+
+def sendable(asked: Asked, outcome: Result | StageError) -> Outcome:
+    """An outcome as it goes to another process, which only writes it.
+
+    Scenes are large, and nobody needs them any more. Errors become ones that the other process can read.
+    """
+    error = None if asked.recheck_error is None else TheodoliteError(str(asked.recheck_error))
+    slim = Asked(asked.item_id, ends_item=asked.ends_item, recheck_error=error)
+    return slim, portable_failure(outcome) if isinstance(outcome, StageError) else outcome

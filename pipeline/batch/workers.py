@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import multiprocessing
 import os
@@ -19,6 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipeline.records.errors import TheodoliteError
+from pipeline.stages.timing import StageError
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +40,9 @@ class WorkerError(TheodoliteError):
 class WorkerPool:
     """Processes with one thread each, which run one call at a time.
 
-    A worker that ends during a call, or whose call takes too long, is replaced. The pool is safe to use from several
-    threads. Arguments and results are pickled; arrays in them are sent without a copy.
+    A worker that ends, or whose call takes too long, is replaced. Interrupts do not end workers; the pool does, at the
+    latest when the program ends. The pool is safe to use from several threads. Arguments and results are pickled;
+    arrays in them are sent without a copy.
 
     Args:
         count: Number of processes, at least one.
@@ -56,6 +59,8 @@ class WorkerPool:
         self._workers: set[_Worker] = set()
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="workers")
+        # Before that of multiprocessing, which waits for ever for processes that ignore SIGTERM.
+        atexit.register(self.close)
         for _ in range(count):
             self._add()
 
@@ -115,6 +120,7 @@ class WorkerPool:
         with self._lock:
             self._closed = True
             workers = list(self._workers)
+        atexit.unregister(self.close)
         self._threads.shutdown(wait=False, cancel_futures=True)
         deadline = time.monotonic() + seconds
         for worker in workers:
@@ -126,9 +132,13 @@ class WorkerPool:
                 if self._closed:
                     raise WorkerError("The workers are closed; no further call can run.")
             try:
-                return self._idle.get(timeout=0.5)
+                worker = self._idle.get(timeout=0.5)
             except queue.Empty:
                 continue
+            if worker.is_alive:
+                return worker
+            # It ended between two calls, and none of them is to blame.
+            self._replace(worker)
 
     def _replace(self, worker: _Worker) -> None:
         worker.end(0)
@@ -155,6 +165,11 @@ class _Worker:
             self._process.start()
         theirs.close()
         self._lock = threading.Lock()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return not wait([self._process.sentinel], 0)
 
     def ask(self, content: bytes, buffers: Sequence[pickle.PickleBuffer], timeout_s: float | None) -> tuple[bool, Any]:
         """Whether the call gave a value, and that or its error."""
@@ -203,11 +218,12 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 def _work(connection: Connection, factory: Callable[[], Any]) -> None:
     """Run calls until nobody can ask any more."""
+    # They reach all processes of a terminal or job; the one that began the others finishes what is in work.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     import cv2
 
     cv2.setNumThreads(1)
-    # An interrupt reaches all processes of a terminal; the one that began them ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     made: Any = None
     failure: Exception | None = None
     try:
@@ -238,12 +254,21 @@ def _answer(connection: Connection, outcome: tuple[bool, Any]) -> None:
 
 def portable(error: Exception) -> Exception:
     """The error, or one with its words where another process could not read it."""
+    if isinstance(error, StageError):
+        return portable_failure(error)
     try:
         if type(pickle.loads(pickle.dumps(error))) is type(error):
             return error
     except Exception as unreadable:
         logger.debug("%s cannot be sent: %r.", type(error).__name__, unreadable)
-    return TheodoliteError(str(error)) if isinstance(error, TheodoliteError) else WorkerError(repr(error))
+    if isinstance(error, TheodoliteError):
+        return TheodoliteError(str(error))
+    return WorkerError(f"Unexpected {type(error).__name__}: {error}")
+
+
+def portable_failure(error: StageError) -> StageError:
+    """The failure with a cause that another process can read; it stays fatal if it was."""
+    return StageError(error.stage, portable(error.cause), is_fatal=error.is_fatal)
 
 
 def _send(connection: Connection, content: bytes, buffers: Sequence[pickle.PickleBuffer]) -> None:

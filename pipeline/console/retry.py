@@ -46,7 +46,7 @@ def retry(folder: Path, progress: Progress) -> Summary | None:
         summary = execute(config, folder, progress, record.overrides, needs_all=False)
     failed = {item_id for item_id, _, _ in summary.failures}
     left = {item_id for _, line in numbered_lines(path) if (item_id := failed_id(line)) is not None} - failed
-    if left:
+    if left and not summary.is_stopped:
         logger.warning("%d failed items are not in the input any more, such as %r.", len(left), min(left))
     return summary
 

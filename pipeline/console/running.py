@@ -71,7 +71,8 @@ def execute(
         if earlier is not None and record.unfinished == "draw":
             from pipeline.stages.redraw import redraw
 
-            redraw(earlier, stages.export, folder, record.digest)
+            redraw(earlier, stages.export, folder, record.digest, is_stopped)
+            summary.is_stopped = is_stopped()
         run(
             source,
             stages,
@@ -110,7 +111,7 @@ def command_of(record: RunRecord, item_id: str) -> str | None:
     quote = next((mark for mark in "\"'" if mark not in item_id), None)
     if quote is None or any(HIDDEN in override for override in record.overrides):
         return None
-    keys = {override.lstrip("+").partition("=")[0] for override in record.overrides}
+    keys = {_key(override) for override in record.overrides}
     command = "run" if keys & {"input", "experiment"} else "verify"
     overrides = [_as_typed(override) for override in record.overrides if _key(override) not in _OF_THE_RUN]
     if command == "verify" and "vlm=none" in overrides:

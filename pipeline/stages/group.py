@@ -55,6 +55,11 @@ class Stages:
     mapped: Callable[[Callable[[Asked], None], Sequence[Asked]], Iterable[None]] = map
     _checked: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
+    @property
+    def batch_size(self) -> int:
+        """Most questions that are answered together; one where no model is asked."""
+        return 1 if self.query is None else self.query.batch_size
+
     def language(self, question: str | None) -> Language:
         """Language of a result's sentences: that asked for if set, otherwise the question's; English without one."""
         if self.asked_language is not None:

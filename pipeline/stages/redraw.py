@@ -26,7 +26,7 @@ def redraw(
     stage: ExportStage,
     folder: Path,
     configuration: str,
-    on_item: Callable[[str], None] = lambda item_id: None,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> int:
     """Write the files of earlier results anew, and add the results with their new paths to the folder's.
 
@@ -36,7 +36,7 @@ def redraw(
         stage: What is drawn.
         folder: The folder of the results and of their scenes.
         configuration: Digest of the new configuration.
-        on_item: Called with the id of every item drawn, for a progress bar.
+        is_stopped: Whether no further result is to be drawn.
 
     Returns:
         How many results were drawn.
@@ -52,6 +52,8 @@ def redraw(
         for key in earlier:
             if key in done:
                 continue
+            if is_stopped():
+                break
             try:
                 result = earlier.result(key)
                 stored = read_scene(folder / result.artefacts["scene"])
@@ -62,7 +64,6 @@ def redraw(
             result = drawing(stored.scene, replace(result, artefacts=kept), folder)
             writer.append(replace(result, versions={**result.versions, "configuration": configuration}))
             drawn += 1
-            on_item(key[0])
     return drawn
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import pickle
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +17,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from pipeline.batch.workers import WorkerError, WorkerPool
+from pipeline.batch.workers import WorkerError, WorkerPool, portable
 from pipeline.records.errors import InputError, MessageError, TheodoliteError
+from pipeline.stages.timing import StageError
 
 
 @dataclass
@@ -38,6 +44,11 @@ def slept(made: Counter, seconds: float) -> str:
     return "awake"
 
 
+def hit(made: Counter, number: int) -> str:
+    os.kill(os.getpid(), number)
+    return "alive"
+
+
 def failed(made: Counter, kind: str) -> None:
     if kind == "input":
         raise InputError("The input is odd.")
@@ -59,6 +70,11 @@ def threads(made: Counter) -> tuple[str | None, int]:
     import cv2
 
     return os.environ.get("OMP_NUM_THREADS"), cv2.getNumThreads()
+
+
+class Unreadable(Exception):
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} {second}")
 
 
 def broken() -> Counter:
@@ -121,6 +137,19 @@ def test_the_death_of_a_worker_fails_only_its_call_and_the_pool_replaces_it() ->
         value, calls, second = pool.call(counted, 5)
         assert (value, calls) == (5, 1)
         assert second != first
+
+
+def test_a_worker_that_ended_between_calls_fails_none(pool: WorkerPool) -> None:
+    process = pool.call(counted, 0)[2]
+    os.kill(process, signal.SIGKILL)
+    while process in {child.pid for child in multiprocessing.active_children()}:
+        time.sleep(0.01)
+    assert [pool.call(counted, number)[0] for number in range(2)] == [100, 101]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_no_worker(pool: WorkerPool, number: signal.Signals) -> None:
+    assert pool.call(hit, number) == "alive"
 
 
 def test_calls_that_wait_survive_the_death_of_a_worker() -> None:
@@ -195,3 +224,31 @@ def test_closing_ends_a_call_that_does_not_finish() -> None:
 
 def test_calls_from_several_threads_come_back_in_order(pool: WorkerPool) -> None:
     assert list(pool.mapped(lambda number: pool.call(counted, number)[0], range(4))) == [100, 101, 102, 103]
+
+
+@pytest.mark.parametrize(
+    "error, expected, words",
+    [
+        (InputError("It is odd."), InputError, "It is odd."),
+        (StageError("depth", InputError("It is odd."), is_fatal=True), StageError, "It is odd."),
+        (Unreadable("It is", "odd."), WorkerError, "Unexpected Unreadable: It is odd."),
+        (
+            StageError("depth", Unreadable("It is", "odd."), is_fatal=True),
+            StageError,
+            "Unexpected Unreadable: It is odd.",
+        ),
+    ],
+)
+def test_an_error_that_cannot_be_read_elsewhere_keeps_its_words(
+    error: Exception, expected: type[Exception], words: str
+) -> None:
+    found = pickle.loads(pickle.dumps(portable(error)))
+    assert (type(found), str(found), getattr(found, "is_fatal", None)) == (
+        expected, words, getattr(error, "is_fatal", None),
+    )  # fmt: skip
+
+
+def test_a_program_ends_its_workers_though_it_does_not_close_the_pool() -> None:
+    program = "from pipeline.batch.workers import WorkerPool; pool = WorkerPool(1, dict); print(pool.call(len))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")

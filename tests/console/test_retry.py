@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,19 @@ def test_failed_items_that_the_input_no_longer_has_stay_and_are_named(
     retry(tmp_path / "out", quiet)
     assert [line["item_id"] for line in batch.lines("out", "failures.jsonl")] == ["item-0012"]
     assert "1 failed items are not in the input any more" in caplog.text
+
+
+def test_a_retry_that_is_stopped_calls_no_item_gone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = Batch(tmp_path, 1, *LIGHT)
+    (tmp_path / "item-0000.png").write_bytes(b"torn")
+    batch.run("out")
+    monkeypatch.setattr("pipeline.console.running.finishing_first", lambda tell: nullcontext(lambda: True))
+    summary = retry(tmp_path / "out", quiet)
+    assert summary is not None and summary.is_stopped
+    assert [line["item_id"] for line in batch.lines("out", "failures.jsonl")] == ["item-0000"]
+    assert "not in the input" not in caplog.text
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

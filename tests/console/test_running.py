@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,16 @@ def test_failures_of_items_that_succeed_later_leave_the_file(tmp_path: Path) -> 
     batch.run("out", "resume=true")
     assert [line["item_id"] for line in batch.lines("out", "failures.jsonl")] == ["item-0012"]
     assert "item-0012" in json.dumps(batch.lines("out", "failures.previous.jsonl"))
+
+
+def test_drawing_anew_can_be_stopped_and_goes_on_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = Batch(tmp_path, 1, "export.report=false", "export.overlay=false")
+    done = batch.run("out").results
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.console.running.finishing_first", lambda tell: nullcontext(lambda: True))
+        summary = batch.run("out", "resume=true", "export.ply=true")
+    assert summary.is_stopped
+    assert batch.lines("out") == []
+    summary = batch.run("out", "resume=true", "export.ply=true")
+    assert not summary.is_stopped
+    assert [set(line["artefacts"]) for line in batch.lines("out")] == [{"scene", "ply"}] * done

@@ -40,6 +40,13 @@ def test_files_are_drawn_from_the_scenes_which_stay_as_they_are(tmp_path: Path, 
     assert {path: path.read_bytes() for path in (tmp_path / "out/scenes").iterdir()} == before
 
 
+def test_who_is_asked_to_stop_draws_the_rest_later(tmp_path: Path, earlier: ResultIndex) -> None:
+    stage, answers = ExportStage(report=False), iter([False, True])
+    assert redraw(earlier, stage, tmp_path / "out", "new", lambda: next(answers)) == 1
+    assert list(ResultIndex(tmp_path / "out/results.jsonl")) == [("a", None)]
+    assert redraw(earlier, stage, tmp_path / "out", "new") == 1
+
+
 def test_what_is_drawn_already_is_left_out_and_a_damaged_scene_is_named(
     tmp_path: Path, earlier: ResultIndex, caplog: pytest.LogCaptureFixture
 ) -> None:

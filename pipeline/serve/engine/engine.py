@@ -106,7 +106,7 @@ class Engine:
         self._settings, self._store, self._read = settings, store, read
         self._budget = pipeline.stages.export.budget
         query = pipeline.stages.query
-        batch_size = 1 if query is None else query.batch_size
+        batch_size = pipeline.stages.batch_size
         self.readiness = Readiness(pipeline.stages)
         workers = settings.workers
         self._pool = WorkerPool(workers, judging(pipeline.stages.verify), settings.limits.job_s) if workers else None
