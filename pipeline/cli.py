@@ -209,6 +209,7 @@ def _show_prompts(config: DictConfig) -> int:
 def _run_job(config: DictConfig) -> int:
     """Run the stages over the input and print a summary."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
     from pipeline.config.build import check_flags
     from pipeline.console.running import execute
@@ -228,7 +229,8 @@ def _run_job(config: DictConfig) -> int:
         item, stage, reason = summary.failures[0]
         return print_error(f"{reason} (item {item}, stage {stage})")
     print_summary(console, summary)
-    if has_results:
+    # A sweep's table would be buried below it.
+    if summary.results and HydraConfig.get().mode is RunMode.RUN:
         print_shipped_models(console, [config[group].get("model") for group in ("vlm", "depth")])
     if summary.is_stopped:
         raise KeyboardInterrupt

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.config.logs import log_format
-from pipeline.config.run_file import RunRecord, read_run_file
+from pipeline.config.run_file import RUN_NAME, RunRecord, read_run_file
 from pipeline.console.running import Progress, execute
 from pipeline.export.jsonl import FAILURES_NAME, failed_id
 from pipeline.export.line_file import numbered_lines
@@ -46,8 +46,8 @@ def retry(folder: Path, progress: Progress) -> Summary | None:
         summary = execute(config, folder, progress, record.overrides, needs_all=False)
     failed = {item_id for item_id, _, _ in summary.failures}
     left = {item_id for _, line in numbered_lines(path) if (item_id := failed_id(line)) is not None} - failed
-    if left and not summary.is_stopped:
-        logger.warning("%d failed items are not in the input any more, such as %r.", len(left), min(left))
+    if not summary.is_stopped:
+        summary.failures += [(item_id, "ingest", "The input no longer has it.") for item_id in sorted(left)]
     return summary
 
 
@@ -61,6 +61,8 @@ def known_run(folder: Path) -> RunRecord:
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; give the output_dir of a run.")
     record = read_run_file(folder)
+    if record is None and (runs := sorted(folder.glob(f"*/{RUN_NAME}"))):
+        raise ConfigError(f"{folder} holds the runs of a sweep; give one of them, such as {runs[0].parent}.")
     if record is None:
         raise ConfigError(f"{folder} has no run.json, which says how to run it again; run it once more to make one.")
     if record.hides_secrets:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from console.batches import LIGHT, Batch, quiet
 
-from pipeline.console.retry import retry, run_argument
+from pipeline.console.retry import known_run, retry, run_argument
 from pipeline.records.errors import ConfigError, InputError
 
 
@@ -38,20 +38,16 @@ def test_only_failed_items_run_again_and_resolved_failures_are_kept_apart(
     assert len({(line["item_id"], line["question"]) for line in batch.lines("out")}) == len(batch.lines("out")) == 19
 
 
-def test_failed_items_that_the_input_no_longer_has_stay_and_are_named(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failed_items_that_the_input_no_longer_has_stay_and_are_named(tmp_path: Path) -> None:
     batch = Batch(tmp_path, 13, *LIGHT)
     batch.run("out")
     Batch(tmp_path, 5, *LIGHT)
-    retry(tmp_path / "out", quiet)
+    summary = retry(tmp_path / "out", quiet)
     assert [line["item_id"] for line in batch.lines("out", "failures.jsonl")] == ["item-0012"]
-    assert "1 failed items are not in the input any more" in caplog.text
+    assert summary is not None and summary.failures == [("item-0012", "ingest", "The input no longer has it.")]
 
 
-def test_a_retry_that_is_stopped_calls_no_item_gone(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_retry_that_is_stopped_calls_no_item_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = Batch(tmp_path, 1, *LIGHT)
     (tmp_path / "item-0000.png").write_bytes(b"torn")
     batch.run("out")
@@ -59,7 +55,14 @@ def test_a_retry_that_is_stopped_calls_no_item_gone(
     summary = retry(tmp_path / "out", quiet)
     assert summary is not None and summary.is_stopped
     assert [line["item_id"] for line in batch.lines("out", "failures.jsonl")] == ["item-0000"]
-    assert "not in the input" not in caplog.text
+    assert summary.failures == []
+
+
+def test_the_folder_of_a_sweep_is_refused_with_the_name_of_a_run(tmp_path: Path) -> None:
+    (tmp_path / "sweep" / "0").mkdir(parents=True)
+    (tmp_path / "sweep" / "0" / "run.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"holds the runs of a sweep; give one of them, such as .*/sweep/0"):
+        known_run(tmp_path / "sweep")
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
