@@ -19,6 +19,7 @@ from pipeline.export.line_file import numbered_lines
 from pipeline.export.text import csv_text
 from pipeline.export.timed_results import read_results
 from pipeline.records import Status
+from pipeline.records.errors import ExportError
 
 COMPARISON_NAME = "comparison"
 DRAWS = 300
@@ -72,7 +73,7 @@ def sweep_rows(combinations: Sequence[Combination], figures_of: Callable[[Path],
         if error is None:
             try:
                 figures = figures_of(combination.folder)
-            except (OSError, ValueError, KeyError) as problem:
+            except (OSError, ValueError, KeyError, ExportError) as problem:
                 error = f"its results cannot be read ({type(problem).__name__})"
         rows.append(SweepRow(combination.folder.name, settings, figures, error))
     return rows

@@ -91,6 +91,13 @@ def test_a_combination_that_could_not_run_keeps_its_row_and_old_results_do_not_c
     assert rows[1].error == "its results cannot be read (FileNotFoundError)"
 
 
+def test_a_run_whose_results_are_lost_keeps_its_row(tmp_path: Path) -> None:
+    run(tmp_path / "0", results([True]))
+    (tmp_path / "1").mkdir()
+    rows = sweep_rows([Combination((f"a={number}",), tmp_path / f"{number}") for number in range(2)], run_figures)
+    assert rows[0].error is None and rows[1].error == "its results cannot be read (ExportError)"
+
+
 def test_overrides_that_hold_an_equals_sign_stay_whole() -> None:
     assert differing([["question=is a=b?"], ["question=c"]]) == [{"question": "is a=b?"}, {"question": "c"}]
     assert differing([["a=1"], ["a=1"]]) == [{}, {}]
