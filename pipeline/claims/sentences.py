@@ -19,7 +19,9 @@ _LONGEST = 400
 _SHORTEST = 4
 _MOST_LABELS = 200
 _ABBREVIATION = r"(?<!\bapprox)(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bcf)(?<!\betc)"
-_END = re.compile(rf"{_ABBREVIATION}\.(?=[\s\"')\]]|$)|[!?。！？；;|]+|\n+", re.IGNORECASE)
+# Small models leave out the space between two sentences.
+_UNSPACED = r"(?<=[a-z]{3})\.(?=[a-z]{2,}\s)(?!(?:com|csv|jpe?g|json|net|org|pdf|png|py|txt)\s)"
+_END = re.compile(rf"{_ABBREVIATION}(?:\.(?=[\s\"')\]]|$)|{_UNSPACED})|[!?。！？；;|]+|\n+", re.IGNORECASE)
 _QUOTES = re.compile(r"\"[^\"\n]{1,120}\"|(?<![\w])'[^'\n]{1,120}'(?!\w)|《[^》\n]{1,80}》")
 _PARENTHESES = re.compile(r"\([^()\n]{0,200}\)|（[^（）\n]{0,200}）|\[[^\[\]\n]{0,200}\]")
 

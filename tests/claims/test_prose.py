@@ -10,6 +10,8 @@ from pipeline.records.message import message
 ENGLISH = [
     ("The laptop is in front of the router.", ["laptop in front of router"]),
     ("The mug isn't behind the laptop.", ["mug not behind laptop"]),
+    ("The ball is right of the box.box at 358. The cup is above it.", ["ball right of box"]),
+    ("The icon notes.txt is left of the cup.", ["icon notes.txt left of cup"]),
     ("The mug is not behind the laptop.", ["mug not behind laptop"]),
     ("A is 30 cm to the left of B", ["A left of B", "A distance between B 30 cm"]),
     ("A is about 1.2 m from the camera.", ["A distance to camera 1.2 m"]),
