@@ -61,7 +61,7 @@ class FileSource(Strict):
     @model_validator(mode="after")
     def _is_one(self) -> FileSource:
         if sum(given is not None for given in (self.data, self.url, self.path)) != 1:
-            raise ValueError("give exactly one of data, url and path")
+            raise ValueError("Give exactly one of data, url and path")
         return self
 
 
@@ -175,11 +175,13 @@ class WithScene(SceneOptions):
     def _is_one_scene(self) -> WithScene:
         ways = [self.scene is not None, bool(self.images), bool(self.uploads)]
         if sum(ways) != 1:
-            raise ValueError("give the id of a scene, images, or ids of uploads: exactly one of these three")
+            raise ValueError("Give the id of a scene, images, or ids of uploads: exactly one of these three")
         if self.depth and self.depth_uploads:
-            raise ValueError("give depth or depth_uploads, not both")
+            raise ValueError("Give depth or depth_uploads, not both")
         if self.scene is not None and (given := self.model_fields_set & _OF_A_NEW_SCENE):
-            raise ValueError(f"{min(given)} belongs to a new scene; leave it out, or give the images instead of an id")
+            raise ValueError(
+                f"The field {min(given)} belongs to a new scene; leave it out, or give images instead of a scene"
+            )
         return self
 
 

@@ -46,7 +46,7 @@ class RegionGiven(Strict):
     @model_validator(mode="after")
     def _has_a_place(self) -> RegionGiven:
         if self.box_px is None and self.mask is None:
-            raise ValueError("give box_px, a mask, or both")
+            raise ValueError("Give box_px, a mask, or both")
         return self
 
     @property
@@ -121,9 +121,9 @@ class AskBody(WithScene):
     @model_validator(mode="after")
     def _asks(self) -> AskBody:
         if (self.question is None) == (not self.questions):
-            raise ValueError("give question, or questions for several")
+            raise ValueError("Give question, or questions for several")
         if self.after is not None and len(self.questions) > 1:
-            raise ValueError("after goes with one question: that of the result, or its edited form")
+            raise ValueError("The field after goes with one question: that of the result, or its edited form")
         return self
 
     def work(self, scene: str, limits: Limits) -> Ask:
