@@ -194,7 +194,7 @@ class Client:
         """A stored result.
 
         Raises:
-            UnknownError: If the server has none by this id.
+            UnknownError: If the server has none with this id.
             GoneError: If the server deleted it because of its age.
         """
         return _result(self._http.get(f"/v1/results/{result_id}"))

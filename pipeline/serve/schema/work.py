@@ -11,7 +11,7 @@ from pipeline.records.claim import Comparison, Unit
 from pipeline.records.relations import RelationName
 from pipeline.serve.masks import box_of, check_lengths
 from pipeline.serve.problems import TooLargeError, UnfitError
-from pipeline.serve.records import Ask, Judge, MaskedRegion, MeasureDepth, Regions, Rejudge, RunLengths, Work
+from pipeline.serve.records import Ask, Judge, MaskedRegion, MeasureDepth, Regions, Rejudge, RunLengths
 from pipeline.serve.schema.base import ID, Listed, Strict, check_count
 from pipeline.serve.schema.scenes import Coordinate, Id, Name, WithScene
 from pipeline.serve.settings import Limits
@@ -193,9 +193,6 @@ BODIES: dict[str, type[AskBody] | type[VerifyBody] | type[DepthBody] | type[Reju
     "rejudge": RejudgeBody,
 }
 """The model of each kind of work, by its name in ``/v1/jobs``."""
-
-NAMES: dict[type[Work], str] = {Ask: "ask", Judge: "verify", MeasureDepth: "depth", Rejudge: "rejudge"}
-"""The name of each kind of work."""
 
 
 def records_of(given: list[RegionGiven], limits: Limits) -> Regions:

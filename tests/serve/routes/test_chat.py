@@ -46,7 +46,10 @@ def test_an_answer_has_openais_form_and_the_verdicts(fake: Fake) -> None:
     answer = client.post(PATH, json=body)
     assert answer.status_code == 200
     found = answer.json()
-    assert found["object"] == "chat.completion" and found["id"].startswith("chatcmpl-") and found["model"] == "fake"
+    assert (
+        found["object"] == "chat.completion" and found["id"].startswith("chatcmpl-") and found["model"] == "theodolite"
+    )
+    assert found["theodolite"]["model"] == "fake"
     (choice,) = found["choices"]
     assert choice["finish_reason"] == "stop" and choice["message"] == {"role": "assistant", "content": SAID}
     assert found["usage"]["total_tokens"] == 15 and found["usage"]["prompt_tokens_details"] == {"cached_tokens": 4}
