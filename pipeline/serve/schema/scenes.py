@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from pipeline.records import Anchor
 from pipeline.records.claim import Unit
@@ -152,10 +152,16 @@ class SceneBody(SceneOptions):
     images: Listed[Id] = Field(
         min_length=1,
         max_length=1000,
-        description="Ids of uploads: images of one scene, one video, or one export of a device.",
+        validation_alias=AliasChoices("images", "uploads"),
+        description="Ids of uploads: images of one scene, one video, or one export of a device; uploads names it too.",
         examples=[["pXbn2kPkUuQ0m0mB0oYq3A"]],
     )
-    depth: Listed[Id] = Field([], max_length=1000, description="Ids of uploads: one depth file per image, or none.")
+    depth: Listed[Id] = Field(
+        [],
+        max_length=1000,
+        validation_alias=AliasChoices("depth", "depth_uploads"),
+        description="Ids of uploads: one depth file per image, or none; depth_uploads names it too.",
+    )
 
 
 class WithScene(SceneOptions):
