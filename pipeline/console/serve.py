@@ -81,18 +81,16 @@ def serve(arguments: Sequence[str], console: Console) -> int:
             _run(create_app(service, settings, token), service, listener, said)
         finally:
             store.close()
-    _end_threads()
+    _end_process()
     return 0
 
 
-def _end_threads() -> None:
-    """End the process at once where threads still compute: the interpreter would crash beneath them."""
-    # Those of AnyIO only wait for calls.
-    if any(thread.daemon and not thread.name.startswith("AnyIO") for thread in threading.enumerate()):
-        logging.shutdown()
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(0)
+def _end_process() -> None:
+    """End the process at once: taking down the models takes seconds, and would crash beneath threads that compute."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 def parse(arguments: Sequence[str]) -> tuple[list[str], bool]:
@@ -209,9 +207,10 @@ class Said:
                 markup=False,
             )
 
-    def stopping(self) -> None:
-        """Say that the end was understood."""
-        self._console.print("Stopping; running work has a few seconds to finish.", markup=False)
+    def stopping(self, *, is_busy: bool) -> None:
+        """Say that the end was understood, and what it waits for."""
+        rest = "; running work has a few seconds to finish" * is_busy
+        self._console.print(f"Stopping{rest}.", markup=False)
 
 
 def _open(browser: webbrowser.BaseBrowser, address: str) -> None:
@@ -239,7 +238,7 @@ def _run(app: Any, service: Service, listener: socket.socket, said: Said) -> Non
                 said.started()
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            said.stopping()
+            said.stopping(is_busy=service.running() > 0)
             stopping = asyncio.create_task(service.stop(STOP_S))
             closing = asyncio.create_task(self._hang_up(stopping))
             await super().shutdown(sockets)

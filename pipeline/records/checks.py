@@ -34,7 +34,8 @@ def finite_tuple(values: Iterable[Any], length: int, what: str) -> tuple[float, 
 
 
 def finite(value: Any, what: str) -> float:
-    """Return the value as a float, or say that it is not a finite number."""
+    """Return the value as a float, or say that it is missing or not a finite number."""
+    require(value is not None, f"{what} is missing.")
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -59,7 +60,8 @@ def member(kind: type[EnumType], value: Any, what: str) -> EnumType:
 
 
 def text(value: Any, what: str) -> str:
-    """Return the stripped text, or say that it is empty."""
+    """Return the stripped text, or say that it is missing or empty."""
+    require(value is not None, f"{what} is missing.")
     require(isinstance(value, str) and bool(value.strip()), f"{what} must be a non-empty text, not {value!r}.")
     try:
         value.encode()

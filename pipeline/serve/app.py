@@ -21,7 +21,7 @@ from pipeline.serve.problems import MEDIA_TYPE, problem, problem_of
 from pipeline.serve.routes import about, ask, chat, docs, jobs, results, uploads
 from pipeline.serve.routes.chat_form import openai_error
 from pipeline.serve.routes.documented import openapi_of
-from pipeline.serve.schema.base import unfit
+from pipeline.serve.schema.faults import unfit
 from pipeline.serve.service import Service
 from pipeline.serve.settings import ServeSettings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 DEFAULT_URL = "http://127.0.0.1:7860"
+_TOKEN_ENV = "THEODOLITE_TOKEN"
 OnText = Callable[[str], None]
 OnStage = Callable[[str], None]
 
@@ -28,7 +30,8 @@ class Client:
 
     Args:
         base_url: Its address.
-        token: Its bearer token, where it has one.
+        token: Its bearer token, where it has one; None takes the environment variable ``THEODOLITE_TOKEN``, and an
+            empty text sends none. It is sent to this address only; redirects are not followed.
         timeout_s: Longest time without a word from the server [s].
 
     Example:
@@ -39,7 +42,7 @@ class Client:
     """
 
     def __init__(self, base_url: str = DEFAULT_URL, token: str | None = None, timeout_s: float = 600.0) -> None:
-        self._http = Http(base_url, token, timeout_s)
+        self._http = Http(base_url, os.environ.get(_TOKEN_ENV) if token is None else token, timeout_s)
 
     def __enter__(self) -> Client:
         return self
@@ -194,7 +197,7 @@ class Client:
         """A stored result.
 
         Raises:
-            UnknownError: If the server has none by this id.
+            UnknownError: If the server has none with this id.
             GoneError: If the server deleted it because of its age.
         """
         return _result(self._http.get(f"/v1/results/{result_id}"))

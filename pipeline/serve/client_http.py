@@ -67,7 +67,9 @@ class Http:
         self._httpx = httpx
         self.base_url = base_url.rstrip("/")
         headers = {"User-Agent": "theodolite", **({"Authorization": f"Bearer {token}"} if token else {})}
-        self._client = httpx.Client(headers=headers, timeout=httpx.Timeout(timeout_s, connect=_CONNECT_S))
+        self._client = httpx.Client(
+            headers=headers, timeout=httpx.Timeout(timeout_s, connect=_CONNECT_S), follow_redirects=False
+        )
 
     def close(self) -> None:
         """Close the connections."""

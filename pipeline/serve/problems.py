@@ -62,7 +62,7 @@ class ForbiddenError(ServeError):
 
 
 class UnknownError(ServeError):
-    """There is nothing by this id."""
+    """There is nothing with this id."""
 
     status = HTTPStatus.NOT_FOUND
 

@@ -166,6 +166,9 @@ class MeasureDepth:
 
 Work = Ask | Judge | Rejudge | MeasureDepth
 
+WORK_NAMES: Mapping[type[Work], str] = {Ask: "ask", Judge: "verify", MeasureDepth: "depth", Rejudge: "rejudge"}
+"""What clients call each kind of work."""
+
 
 class JobState(StrEnum):
     """How far a job is; ``interrupted`` is one that the server's end cut off."""

@@ -81,7 +81,7 @@ class Service:
             Its id.
 
         Raises:
-            UnknownError: If there is no upload of such an id.
+            UnknownError: If there is no upload with such an id.
             GoneError: If one of them was deleted.
             UnfitError: If it has no image, no camera has its field of view, or an option is not among the choices.
         """
@@ -118,7 +118,7 @@ class Service:
         """A job as it is now.
 
         Raises:
-            UnknownError: If there is none of this id.
+            UnknownError: If there is none with this id.
             GoneError: If it was deleted.
         """
         ticket = self.engine.ticket(job_id)
@@ -128,7 +128,7 @@ class Service:
         """End a job that waits or runs; one that ended stays as it is.
 
         Raises:
-            UnknownError: If there is none of this id.
+            UnknownError: If there is none with this id.
             GoneError: If it was deleted.
         """
         self.engine.cancel(job_id)
@@ -146,7 +146,7 @@ class Service:
             after: Number of the last event that is known already.
 
         Raises:
-            UnknownError: If there is none of this id.
+            UnknownError: If there is none with this id.
             GoneError: If it was deleted.
         """
         ticket = self.engine.ticket(job_id)
@@ -162,7 +162,7 @@ class Service:
         """The job in its final state.
 
         Raises:
-            UnknownError: If there is none of this id.
+            UnknownError: If there is none with this id.
             GoneError: If it was deleted.
         """
         ticket = self.engine.ticket(job_id)

@@ -68,7 +68,7 @@ def test_it_starts_fast_says_where_and_ends_cleanly(tmp_path: Path, repository: 
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=30)
         assert (process.returncode, errors) == (0, "")
-    assert "Stopping" in output
+    assert "Stopping." in output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["outputs"]
     assert sorted(path.name for path in (tmp_path / "outputs").iterdir()) == ["serve"], "Hydra leaves no folder"
 
@@ -160,6 +160,16 @@ def test_it_says_where_it_is_and_what_small_models_are(
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert words in text and ("rendered scenes; not for photos" in text) == small
     assert ("with the token" in text) == token
+
+
+@pytest.mark.parametrize(
+    "is_busy, line", [(True, "Stopping; running work has a few seconds to finish."), (False, "Stopping.")]
+)
+def test_it_says_that_work_may_finish_only_where_some_runs(is_busy: bool, line: str) -> None:
+    config = load_config([], "serve")
+    console = Console(file=io.StringIO(), soft_wrap=True)
+    Said(console, build(config.serve), config, 81, has_token=False).stopping(is_busy=is_busy)
+    assert console.file.getvalue() == f"{line}\n"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("has_display", [True, False])

@@ -142,7 +142,7 @@ def test_what_is_no_image_is_said_here_or_by_the_server(served: tuple[FakeServic
 
 def test_refusals_become_errors_with_the_servers_sentence(served: tuple[FakeService, Client]) -> None:
     service, client = served
-    with pytest.raises(UnfitError, match="at hints"):
+    with pytest.raises(UnfitError, match="The field hints must be"):
         client.ask(RGB, "one?", hints="loud")
     service.refusal = BusyError("The queue is full.", 7)
     with pytest.raises(BusyError, match="The queue is full") as found:
@@ -186,6 +186,16 @@ def test_the_token_is_sent(fake_server: Served, monkeypatch: pytest.MonkeyPatch)
     with Client(fake_server[1], token="secret") as client:
         assert client._http._client.headers["Authorization"] == "Bearer secret"
         assert client.is_ready and fake_server[0].is_ready
+
+
+@pytest.mark.parametrize("token, sent", [(None, "Bearer from the environment"), ("own", "Bearer own"), ("", None)])
+def test_the_environment_gives_the_token_where_none_is_given(
+    monkeypatch: pytest.MonkeyPatch, token: str | None, sent: str | None
+) -> None:
+    monkeypatch.setenv("THEODOLITE_TOKEN", "from the environment")
+    with Client(token=token) as client:
+        assert client._http._client.headers.get("Authorization") == sent
+        assert not client._http._client.follow_redirects
 
 
 def test_without_httpx_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

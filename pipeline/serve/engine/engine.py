@@ -30,7 +30,7 @@ from pipeline.serve.engine.threads import Threads
 from pipeline.serve.engine.ticket import Jobs, QuestionFollower, Ticket
 from pipeline.serve.engine.variants import Variants
 from pipeline.serve.problems import BusyError, problem
-from pipeline.serve.records import Job, JobState, SceneInput, Upload, Work
+from pipeline.serve.records import WORK_NAMES, Job, JobState, SceneInput, Upload, Work
 from pipeline.serve.settings import ServeSettings
 from pipeline.stages.export import depth_errors
 from pipeline.stages.group import Asked, Stages, settle
@@ -185,7 +185,7 @@ class Engine:
         return ticket.job
 
     def ticket(self, job_id: str) -> Ticket | None:
-        """A job that waits, runs or ended lately; None if there is none of this id."""
+        """A job that waits, runs or ended lately; None if there is none with this id."""
         return self._tickets.get(job_id)
 
     def cancel(self, job_id: str) -> None:
@@ -208,6 +208,8 @@ class Engine:
             if self._is_closing:
                 return
             self._is_closing = True
+            # Models that are still being loaded are not waited for.
+            rest_s = 1.0 if self._running() else 0.1
             waiting = [ticket for lane in self._lanes.values() for ticket in lane.drain()]
         for ticket in waiting:
             ticket.end(JobState.INTERRUPTED, _STOPPED)
@@ -218,11 +220,11 @@ class Engine:
             ticket.end(JobState.INTERRUPTED, _STOPPED)
         self._stopped.set()
         if self._asking is not None:
-            self._asking.close(1.0)
+            self._asking.close(rest_s)
         for threads in (self._reading, self._modelling, self._working):
-            threads.close(1.0)
+            threads.close(rest_s)
         if self._pool is not None:
-            self._pool.close(1.0)
+            self._pool.close(rest_s)
 
     def _running(self) -> list[Ticket]:
         return [ticket for lane in self._lanes.values() for ticket in lane.running]
@@ -327,7 +329,11 @@ class Engine:
             self._forget_client(job.client)
             self._all_ended.notify_all()
         logger.info(
-            "Job %s, %s: %s after %.2f s.", job.id[:6], type(job.work).__name__, job.state, time.time() - job.created_s
+            "Job %s, %s: %s after %.2f s.",
+            job.id[:6],
+            WORK_NAMES[type(job.work)],
+            job.state,
+            time.time() - job.created_s,
         )
         self._admit()
 

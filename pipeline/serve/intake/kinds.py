@@ -34,26 +34,45 @@ class Kind:
     Args:
         suffix: What its readers know it by.
         roles: What it may be used for; PNG, TIFF, PGM and ZIP may hold depth too.
+        names: What people call it.
     """
 
     suffix: str
     roles: frozenset[Role]
+    names: tuple[str, ...]
 
 
-def _kind(suffix: str, *roles: Role) -> Kind:
-    return Kind(suffix, frozenset(roles))
+def _kind(names: str, suffix: str, *roles: Role) -> Kind:
+    return Kind(suffix, frozenset(roles), tuple(names.split()))
 
 
-_JPEG, _GIF, _WEBP, _BMP = (_kind(suffix, Role.IMAGE) for suffix in (".jpg", ".gif", ".webp", ".bmp"))
-_PNG, _TIFF, _PGM = (_kind(suffix, Role.IMAGE, Role.DEPTH) for suffix in (".png", ".tif", ".pgm"))
-_PPM, _HEIC, _AVIF = (_kind(suffix, Role.IMAGE) for suffix in (".ppm", ".heic", ".avif"))
-_MP4, _AVI, _TS, _MPG, _FLV, _WMV = (
-    _kind(suffix, Role.VIDEO) for suffix in (".mp4", ".avi", ".ts", ".mpg", ".flv", ".wmv")
-)
+_JPEG = _kind("JPEG", ".jpg", Role.IMAGE)
+_PNG = _kind("PNG", ".png", Role.IMAGE, Role.DEPTH)
+_WEBP = _kind("WebP", ".webp", Role.IMAGE)
+_TIFF = _kind("TIFF", ".tif", Role.IMAGE, Role.DEPTH)
+_BMP = _kind("BMP", ".bmp", Role.IMAGE)
+_GIF = _kind("GIF", ".gif", Role.IMAGE)
+_PPM = _kind("PPM", ".ppm", Role.IMAGE)
+_PGM = _kind("PGM", ".pgm", Role.IMAGE, Role.DEPTH)
+_HEIC = _kind("HEIC", ".heic", Role.IMAGE)
+_AVIF = _kind("AVIF", ".avif", Role.IMAGE)
+_MP4 = _kind("MP4 MOV", ".mp4", Role.VIDEO)
 # Recordings of Azure Kinect are Matroska files, too.
-_MKV = _kind(".mkv", Role.VIDEO, Role.EXPORT)
-_NPY, _PFM, _EXR = (_kind(suffix, Role.DEPTH) for suffix in (".npy", ".pfm", ".exr"))
-ZIP = _kind(".zip", Role.EXPORT, Role.DEPTH)
+_MKV = _kind("MKV WebM", ".mkv", Role.VIDEO, Role.EXPORT)
+_AVI = _kind("AVI", ".avi", Role.VIDEO)
+_TS, _MPG = (_kind("MPEG", suffix, Role.VIDEO) for suffix in (".ts", ".mpg"))
+_FLV = _kind("FLV", ".flv", Role.VIDEO)
+_WMV = _kind("WMV", ".wmv", Role.VIDEO)
+_NPY = _kind("npy", ".npy", Role.DEPTH)
+_PFM = _kind("PFM", ".pfm", Role.DEPTH)
+_EXR = _kind("EXR", ".exr", Role.DEPTH)
+ZIP = _kind("npz r3d zip", ".zip", Role.EXPORT, Role.DEPTH)
+KINDS = (
+    *(_JPEG, _PNG, _WEBP, _TIFF, _BMP, _GIF, _PPM, _PGM, _HEIC, _AVIF),
+    *(_MP4, _MKV, _AVI, _TS, _MPG, _FLV, _WMV),
+    *(_NPY, _PFM, _EXR, ZIP),
+)
+"""All kinds, for people: images, videos, then depth and exports."""
 _STARTS: tuple[tuple[bytes, Kind], ...] = (
     (b"\xff\xd8\xff", _JPEG),
     (b"\x89PNG\r\n\x1a\n", _PNG),

@@ -138,7 +138,7 @@ def _upload(uploads: Mapping[str, Upload], id: str) -> Upload:
 def _kind(upload: Upload) -> Kind:
     kind = kind_of_file(upload.path)
     if kind is None:
-        raise UnsupportedError(f"{clean_name(upload.name)} is none of the files that are read.")
+        raise UnsupportedError(f"{clean_name(upload.name)} is not of a supported type.")
     return kind
 
 

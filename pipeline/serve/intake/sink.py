@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pipeline.serve.intake.kinds import HEAD_BYTES, kind_of
+from pipeline.serve.intake.kinds import HEAD_BYTES, KINDS, kind_of
 from pipeline.serve.intake.names import clean_name
 from pipeline.serve.problems import TooLargeError, UnfitError, UnsupportedError
 from pipeline.serve.records import Upload
 from pipeline.serve.settings import MB, Limits
 
-READ = "JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC, AVIF, MP4, MOV, MKV, WebM, AVI, npy, npz, PFM, EXR, r3d or zip"
+_NAMES = list(dict.fromkeys(name for kind in KINDS for name in kind.names))
+READ = f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]}"
+"""The kinds of files that are read, for people."""
 
 
 class Incoming(Protocol):
@@ -80,4 +82,4 @@ class Sink:
 
     def _check_kind(self) -> None:
         if kind_of(self._head) is None:
-            raise UnsupportedError(f"{self.name} is none of the files that are read; send {READ}.")
+            raise UnsupportedError(f"{self.name} is not of a supported type; send {READ}.")

@@ -43,8 +43,8 @@ _VERIFY = {
 async def ask(request: Request, service: Serving, settings: Settings) -> Response:
     """Ask one or several questions about a scene, and wait for the judged answers.
 
-    A client that leaves cancels its question. Of several questions, ``results`` holds one result each, or null for
-    one that failed.
+    If the client disconnects, its question is cancelled. Of several questions, ``results`` holds one result each, or
+    null for one that failed.
     """
     given, scene = await received(request, AskBody, service, settings)
     job = await _done(request, service, await apart(given.work, scene, settings.limits))

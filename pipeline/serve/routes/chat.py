@@ -111,7 +111,9 @@ def check_scene(options: ChatOptions, has_images: bool) -> None:
     if has_images:
         raise UnfitError("Give the id of a scene, or images in the messages, not both.")
     if given := options.model_fields_set & SceneOptions.model_fields.keys():
-        raise UnfitError(f"{min(given)} belongs to a new scene; leave it out, or give the images instead of an id.")
+        raise UnfitError(
+            f"The field {min(given)} belongs to a new scene; leave it out, or give images instead of a scene."
+        )
 
 
 def question_of(messages: list[Message]) -> str:

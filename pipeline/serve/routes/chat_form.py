@@ -26,7 +26,7 @@ def completion(job: Job, result: StoredResult) -> ChatCompletion:
     return ChatCompletion(
         id=f"chatcmpl-{job.id}",
         created=int(job.created_s),
-        model=model_of(result),
+        model=MODEL,
         choices=[Choice(message=message)],
         usage=usage_of(result),
         theodolite=judged(result),
@@ -58,17 +58,13 @@ def judged(result: StoredResult) -> Judged:
     return Judged(
         id=result.id,
         scene=result.scene,
+        model=None if result.answer is None else result.answer.model,
         links=result.links,
         verdicts=[to_plain(verdict) for verdict in result.verdicts],
         regions=[to_plain(region) for region in result.regions],
         language=result.language,
         errors=list(result.errors),
     )
-
-
-def model_of(result: StoredResult) -> str:
-    """Name of the model that answered."""
-    return MODEL if result.answer is None else result.answer.model
 
 
 def openai_error(problem: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pipeline.records.errors import TheodoliteError
 from pipeline.serve.problems import problem_of
 from pipeline.serve.records import Event, Job
-from pipeline.serve.routes.chat_form import MODEL, judged, model_of, openai_error, said, usage_of
+from pipeline.serve.routes.chat_form import MODEL, judged, openai_error, said, usage_of
 from pipeline.serve.routes.chat_text import Spoken
 from pipeline.serve.routes.common import one_result
 from pipeline.serve.schema.results import StoredResult
@@ -33,7 +33,6 @@ class _Chunks:
 
     def __init__(self, job: Job, has_usage: bool) -> None:
         self.job, self.has_usage = job, has_usage
-        self.model = MODEL
         self.spoken = Spoken()
 
     def first(self) -> bytes:
@@ -47,7 +46,6 @@ class _Chunks:
 
     def last(self, result: StoredResult) -> list[bytes]:
         """The chunks that end the answer."""
-        self.model = model_of(result)
         rest = self.spoken.rest(said(result)[0])
         chunks = [self._chunk({"content": rest})] if rest else []
         chunks.append(self._chunk({}, "stop", theodolite=judged(result).model_dump(mode="json")))
@@ -64,7 +62,7 @@ class _Chunks:
                 "id": f"chatcmpl-{self.job.id}",
                 "object": "chat.completion.chunk",
                 "created": int(self.job.created_s),
-                "model": self.model,
+                "model": MODEL,
                 **parts,
             }
         )

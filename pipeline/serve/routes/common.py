@@ -103,7 +103,7 @@ async def stored_result(service: Service, result_id: str) -> StoredResult:
     """A result with its place on the server.
 
     Raises:
-        UnknownError: If there is none by this id.
+        UnknownError: If there is none with this id.
         GoneError: If it was deleted.
     """
 

@@ -23,7 +23,7 @@ _WHEN = {
     400: "The request is malformed.",
     401: "The bearer token is missing or wrong.",
     403: "A path, an address or an origin that the configuration does not allow.",
-    404: "There is nothing by this id.",
+    404: "There is nothing with this id.",
     405: "The path knows no such method.",
     408: "The request took too long to arrive.",
     410: "It was deleted because of its age.",

@@ -32,7 +32,7 @@ def known_job(job: JobId, service: Serving) -> Job:
     """The job of a path, before anything is sent.
 
     Raises:
-        UnknownError: If there is none by this id.
+        UnknownError: If there is none with this id.
         GoneError: If it was deleted.
     """
     return service.job(job)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from pipeline.serve.problems import TooLargeError, UnfitError
+from pipeline.serve.schema.faults import unfit
 from pipeline.serve.settings import Limits
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -16,19 +17,8 @@ Entry = TypeVar("Entry")
 Listed = Annotated[list[Entry], FailFast()]
 """A list, of which the first entry that does not fit is the only one that is told."""
 
-# Most faults of one request that its problem lists, and the length of each sentence.
-_MOST_FAULTS, _LONGEST_FAULT = 8, 200
 # Lists whose lengths the settings limit, by their names there.
 _COUNTED = frozenset(("questions", "claims", "regions"))
-
-# What Pydantic says in words of programs.
-_WORDS = {
-    "extra_forbidden": "There is no such field",
-    "missing": "It is missing",
-    "string_pattern_mismatch": "It is empty",
-    "string_too_short": "It is empty",
-    "too_short": "It is empty",
-}
 
 ID = Field(min_length=1, max_length=100, description="An id that this server gave.")
 
@@ -62,7 +52,7 @@ class Fault(Answer):
     """One fault of a request."""
 
     at: str = Field(description="Its place in the request.", examples=["regions.0.box_px"])
-    detail: str = Field(description="What is wrong there.", examples=["Field required"])
+    detail: str = Field(description="What is wrong there.", examples=["The field regions.0.box_px is missing."])
 
 
 def read(model: type[Model], plain: Any, limits: Limits) -> Model:
@@ -96,23 +86,6 @@ def check_count(what: str, count: int, most: int) -> None:
     """
     if count > most:
         raise TooLargeError(f"The request has {count} {what}, but at most {most} are allowed; send several requests.")
-
-
-def unfit(faults: list[Any]) -> UnfitError:
-    """The error of a request that does not fit its model, from Pydantic's list."""
-    listed = [
-        {"at": ".".join(map(str, fault["loc"]))[:_LONGEST_FAULT], "detail": _sentence(fault)}
-        for fault in faults[:_MOST_FAULTS]
-    ]
-    first = listed[0]
-    place = f" at {first['at']}" if first["at"] else ""
-    more = " There are more faults." if len(faults) > 2 else ""
-    return UnfitError(f"The request does not fit{place}: {first['detail'].rstrip('.')}.{more}", errors=listed)
-
-
-def _sentence(fault: Any) -> str:
-    text = _WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
-    return " ".join(text.split())[:_LONGEST_FAULT]
 
 
 def _kind(value: Any) -> str:

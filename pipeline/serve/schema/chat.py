@@ -118,6 +118,7 @@ class Judged(Answer):
 
     id: str = Field(description="Id of the result.")
     scene: str = Field(description="Id of the scene.")
+    model: str | None = Field(None, description="The model that answered.")
     links: dict[str, str] = Field(description="Paths of the result, its report and its artefacts.")
     verdicts: list[dict[str, Any]] = Field(description="As in the published schema of results, /v1/schema.")
     regions: list[dict[str, Any]] = Field(description="The regions that the verdicts' indices refer to.")
@@ -131,7 +132,7 @@ class ChatCompletion(Answer):
     id: str = Field(description="chatcmpl- and the id of the job.")
     object: Literal["chat.completion"] = "chat.completion"
     created: int = Field(description="[s since 1970]")
-    model: str = Field(description="The model that answered.")
+    model: str = Field(description="theodolite, the one name that /v1/models lists.")
     choices: list[Choice]
     usage: Usage
     theodolite: Judged

@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from pipeline.serve.records import Job, JobState
+from pipeline.serve.records import WORK_NAMES, Job, JobState
 from pipeline.serve.schema.base import Answer, Problem
-from pipeline.serve.schema.work import NAMES
 
 WorkName = Literal["ask", "verify", "depth", "rejudge"]
 
@@ -37,7 +36,7 @@ class JobView(Answer):
         results = {f"results.{number}": f"/v1/results/{name}" for number, name in enumerate(job.results) if name}
         return cls(
             id=job.id,
-            work=NAMES[type(job.work)],  # type: ignore[arg-type]
+            work=WORK_NAMES[type(job.work)],  # type: ignore[arg-type]
             scene=job.work.scene,
             state=job.state,
             position=job.position,

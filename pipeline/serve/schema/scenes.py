@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from pipeline.records import Anchor
 from pipeline.records.claim import Unit
@@ -61,7 +61,7 @@ class FileSource(Strict):
     @model_validator(mode="after")
     def _is_one(self) -> FileSource:
         if sum(given is not None for given in (self.data, self.url, self.path)) != 1:
-            raise ValueError("give exactly one of data, url and path")
+            raise ValueError("Give exactly one of data, url and path")
         return self
 
 
@@ -152,10 +152,16 @@ class SceneBody(SceneOptions):
     images: Listed[Id] = Field(
         min_length=1,
         max_length=1000,
-        description="Ids of uploads: images of one scene, one video, or one export of a device.",
+        validation_alias=AliasChoices("images", "uploads"),
+        description="Ids of uploads: images of one scene, one video, or one export of a device; uploads names it too.",
         examples=[["pXbn2kPkUuQ0m0mB0oYq3A"]],
     )
-    depth: Listed[Id] = Field([], max_length=1000, description="Ids of uploads: one depth file per image, or none.")
+    depth: Listed[Id] = Field(
+        [],
+        max_length=1000,
+        validation_alias=AliasChoices("depth", "depth_uploads"),
+        description="Ids of uploads: one depth file per image, or none; depth_uploads names it too.",
+    )
 
 
 class WithScene(SceneOptions):
@@ -175,11 +181,13 @@ class WithScene(SceneOptions):
     def _is_one_scene(self) -> WithScene:
         ways = [self.scene is not None, bool(self.images), bool(self.uploads)]
         if sum(ways) != 1:
-            raise ValueError("give the id of a scene, images, or ids of uploads: exactly one of these three")
+            raise ValueError("Give the id of a scene, images, or ids of uploads: exactly one of these three")
         if self.depth and self.depth_uploads:
-            raise ValueError("give depth or depth_uploads, not both")
+            raise ValueError("Give depth or depth_uploads, not both")
         if self.scene is not None and (given := self.model_fields_set & _OF_A_NEW_SCENE):
-            raise ValueError(f"{min(given)} belongs to a new scene; leave it out, or give the images instead of an id")
+            raise ValueError(
+                f"The field {min(given)} belongs to a new scene; leave it out, or give images instead of a scene"
+            )
         return self
 
 

@@ -11,7 +11,7 @@ from pipeline.records.claim import Comparison, Unit
 from pipeline.records.relations import RelationName
 from pipeline.serve.masks import box_of, check_lengths
 from pipeline.serve.problems import TooLargeError, UnfitError
-from pipeline.serve.records import Ask, Judge, MaskedRegion, MeasureDepth, Regions, Rejudge, RunLengths, Work
+from pipeline.serve.records import Ask, Judge, MaskedRegion, MeasureDepth, Regions, Rejudge, RunLengths
 from pipeline.serve.schema.base import ID, Listed, Strict, check_count
 from pipeline.serve.schema.scenes import Coordinate, Id, Name, WithScene
 from pipeline.serve.settings import Limits
@@ -46,7 +46,7 @@ class RegionGiven(Strict):
     @model_validator(mode="after")
     def _has_a_place(self) -> RegionGiven:
         if self.box_px is None and self.mask is None:
-            raise ValueError("give box_px, a mask, or both")
+            raise ValueError("Give box_px, a mask, or both")
         return self
 
     @property
@@ -121,9 +121,9 @@ class AskBody(WithScene):
     @model_validator(mode="after")
     def _asks(self) -> AskBody:
         if (self.question is None) == (not self.questions):
-            raise ValueError("give question, or questions for several")
+            raise ValueError("Give question, or questions for several")
         if self.after is not None and len(self.questions) > 1:
-            raise ValueError("after goes with one question: that of the result, or its edited form")
+            raise ValueError("The field after goes with one question: that of the result, or its edited form")
         return self
 
     def work(self, scene: str, limits: Limits) -> Ask:
@@ -193,9 +193,6 @@ BODIES: dict[str, type[AskBody] | type[VerifyBody] | type[DepthBody] | type[Reju
     "rejudge": RejudgeBody,
 }
 """The model of each kind of work, by its name in ``/v1/jobs``."""
-
-NAMES: dict[type[Work], str] = {Ask: "ask", Judge: "verify", MeasureDepth: "depth", Rejudge: "rejudge"}
-"""The name of each kind of work."""
 
 
 def records_of(given: list[RegionGiven], limits: Limits) -> Regions:

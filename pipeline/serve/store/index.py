@@ -139,7 +139,7 @@ class Index:
                     f"SELECT {_COLUMNS}, gone_s FROM entries WHERE kind = ? AND id = ?", (kind, entry_id)
                 ).fetchone()
         if row is None:
-            raise UnknownError(f"There is no {kind} of this id.")
+            raise UnknownError(f"There is no {kind} with this id.")
         if row[-1] is not None:
             raise gone(kind)
         return _entry(row[:-1])

@@ -232,7 +232,7 @@ class Store:
         """The scene on which a result was judged, its depth rounded and large photos reduced as files hold them.
 
         Raises:
-            UnknownError: If there never was a result of that id.
+            UnknownError: If there never was a result with that id.
             GoneError: If it was deleted.
             ExportError: If the file is damaged.
         """
@@ -262,7 +262,7 @@ class Store:
         """The file of a result's scene, see ``pipeline.export.stored_scene``.
 
         Raises:
-            UnknownError: If there never was a result of that id.
+            UnknownError: If there never was a result with that id.
             GoneError: If it was deleted.
         """
         scene = self._index.find(Kind.RESULT, result_id).scene

@@ -87,7 +87,7 @@ class MemoryStore:
 
 def _found(kept: dict[str, Any], id: str) -> Any:
     if id not in kept:
-        raise UnknownError("There is nothing by this id.")
+        raise UnknownError("There is nothing with this id.")
     return kept[id]
 
 

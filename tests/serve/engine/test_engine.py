@@ -18,6 +18,7 @@ from stages.doubles import ScriptedModel
 from pipeline.models.vlm.base import Generation, Request, Step
 from pipeline.records import Anchor, Claim, Region, Scene, Status
 from pipeline.records.errors import GenerationError, InputError, ModelUnavailableError, StoppedError, UnaskableError
+from pipeline.serve.engine.readiness import Readiness
 from pipeline.serve.problems import BusyError
 from pipeline.serve.records import (
     Ask,
@@ -490,6 +491,7 @@ def test_the_stages_and_the_log_do_not_learn_what_clients_call_their_files(caplo
         assert w.done(long).problem["detail"] == "The prompt of private name is too long."
     assert {request.item_id for request in asked} == {f"job-{each.job.id[:6]}" for each in (good, bad, long)}
     assert f"failed in the stage query: Nothing for job-{bad.job.id[:6]}, …, …: … GenerationError" in caplog.text
+    assert f"Job {good.job.id[:6]}, ask: done after" in caplog.text
     assert not any(word in caplog.text for word in ("private", "photo1", "cup", "bad one"))
 
 
@@ -546,6 +548,23 @@ def test_stopping_finishes_what_runs_and_interrupts_what_waits() -> None:
         assert w.store.jobs[waiting.job.id].problem["status"] == 503
         with pytest.raises(BusyError, match="stopping"):
             w.submit(Ask(w.scene(), ("4?",)))
+
+
+def test_an_idle_engine_stops_at_once_even_while_its_models_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    loading, gate = threading.Event(), threading.Event()
+
+    def load(_readiness: Readiness) -> None:
+        loading.set()
+        assert gate.wait(20)
+
+    monkeypatch.setattr(Readiness, "load_model", load)
+    monkeypatch.setattr(Readiness, "load_depth", load)
+    with world() as w:
+        assert loading.wait(20)
+        start = time.monotonic()
+        w.engine.stop(20)
+        assert time.monotonic() - start < 0.9
+        gate.set()
 
 
 def test_a_job_that_comes_while_the_engine_stops_is_interrupted() -> None:

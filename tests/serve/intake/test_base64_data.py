@@ -56,6 +56,35 @@ def test_what_is_no_base64_is_refused(text: str, tmp_path: Path) -> None:
     assert list((tmp_path / "store").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "text, what",
+    [
+        ("http://host.example/secret.png", "URL"),
+        ("file:///secret", "URL"),
+        ("s3://secret/key", "URL"),
+        ("/secret/passwd", "path"),
+        ("/secret1", "path"),
+        ("~/secret", "path"),
+        ("../secret", "path"),
+        ("C:\\secret", "path"),
+        ("secret.jpg", "path"),
+        ("photos/secret.jpeg", "path"),
+    ],
+)
+def test_an_address_or_a_path_is_called_so_and_not_repeated(text: str, what: str, tmp_path: Path) -> None:
+    with pytest.raises(UnfitError, match=f"^image 1 is a {what}, not base64") as caught:
+        decoded(tmp_path, text)
+    assert {"URL": '{"url": ...}', "path": '{"path": ...}'}[what] in caught.value.detail
+    assert {"URL": "serve.fetch_hosts", "path": "serve.read_paths"}[what] in caught.value.detail
+    assert "secret" not in caught.value.detail
+
+
+def test_the_base64_of_a_jpeg_is_no_path(tmp_path: Path) -> None:
+    photo = image("JPEG")
+    text = base64.b64encode(photo).decode()
+    assert text.startswith("/9j/") and decoded(tmp_path, text) == photo
+
+
 def test_padding_stands_at_the_end_only(tmp_path: Path) -> None:
     content = PHOTO.ljust(3 * 262_144 - 1, b"\0")
     with pytest.raises(UnfitError):

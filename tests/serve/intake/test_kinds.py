@@ -8,7 +8,7 @@ import pytest
 from ingest.heif_files import heic, picture
 from serve import files
 
-from pipeline.serve.intake.kinds import Role, kind_of, kind_of_file
+from pipeline.serve.intake.kinds import KINDS, Role, kind_of, kind_of_file
 
 D, E, I, V = Role.DEPTH, Role.EXPORT, Role.IMAGE, Role.VIDEO  # noqa: E741
 
@@ -34,12 +34,15 @@ D, E, I, V = Role.DEPTH, Role.EXPORT, Role.IMAGE, Role.VIDEO  # noqa: E741
         (b"\x1a\x45\xdf\xa3\x01", ".mkv", {V, E}),
         (b"RIFF\0\0\0\0AVI LIST", ".avi", {V}),
         ((b"\x47" + bytes(187)) * 3, ".ts", {V}),
+        (b"\0\0\x01\xba", ".mpg", {V}),
+        (b"FLV\x01", ".flv", {V}),
+        (bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), ".wmv", {V}),
     ],
 )
 def test_a_file_is_known_by_its_content(content: bytes, suffix: str, roles: set[Role]) -> None:
     kind = kind_of(content[:512])
     assert kind is not None
-    assert (kind.suffix, kind.roles) == (suffix, roles)
+    assert (kind.suffix, kind.roles) == (suffix, roles) and kind in KINDS
 
 
 def test_phone_photos_and_videos_are_told_apart(video: Callable[..., Path], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from serve import files
 from serve.fake_store import FakeStore
 
-from pipeline.serve.intake.sink import Sink
+from pipeline.serve.intake.sink import READ, Sink
 from pipeline.serve.problems import TooLargeError, UnfitError, UnsupportedError
 from pipeline.serve.settings import Limits
 
@@ -49,3 +49,13 @@ def test_whatever_else_is_refused_and_leaves_nothing(
     with pytest.raises(error, match=r"^a\.png"):
         received(tmp_path, *pieces)
     assert list((tmp_path / "store").iterdir()) == []
+
+
+def test_a_refusal_names_every_kind_that_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        received(tmp_path, b"# Title", name="README.md")
+    assert caught.value.detail == f"README.md is not of a supported type; send {READ}."
+    assert READ == (
+        "JPEG, PNG, WebP, TIFF, BMP, GIF, PPM, PGM, HEIC, AVIF, MP4, MOV, MKV, WebM, AVI, MPEG, FLV, WMV, npy, PFM, "
+        "EXR, npz, r3d or zip"
+    )

@@ -133,6 +133,12 @@ def test_a_region_may_be_a_mask(fake: Fake) -> None:
     assert refused.status_code == 422 and "add up to its size 6 x 8" in refused.json()["detail"]
 
 
+def test_what_a_claim_lacks_is_called_missing(fake: Fake) -> None:
+    claim = {"relation": "left_of", "subject": "mug"}
+    refused = fake[1].post("/v1/verify", json={"images": [DATA], "claims": [claim]})
+    assert refused.status_code == 422 and refused.json()["detail"] == "The object of left_of is missing."
+
+
 def test_a_mask_larger_than_any_image_is_refused_before_it_is_decoded(fake: Fake) -> None:
     service, client = fake
     mask = {"size": [14_000, 14_000], "counts": [0, 14_000**2]}
@@ -156,16 +162,16 @@ def test_depth_is_measured(fake: Fake) -> None:
 @pytest.mark.parametrize(
     "plain, detail",
     [
-        ({"question": "one?"}, "give the id of a scene, images, or ids of uploads"),
-        ({"images": [DATA]}, "give question, or questions"),
-        ({"images": [DATA], "question": "  "}, "at question: It is empty"),
-        ({"images": [DATA], "question": "one?", "colour": 1}, "at colour: There is no such field"),
-        ({"images": [DATA], "question": "one?", "questions": ["two?"]}, "give question, or questions"),
+        ({"question": "one?"}, "Give the id of a scene, images, or ids of uploads"),
+        ({"images": [DATA]}, "Give question, or questions"),
+        ({"images": [DATA], "question": "  "}, "The field question is empty."),
+        ({"images": [DATA], "question": "one?", "colour": 1}, "There is no field colour."),
+        ({"images": [DATA], "question": "one?", "questions": ["two?"]}, "Give question, or questions"),
         ({"images": [DATA], "scene": "x", "question": "one?"}, "exactly one of these three"),
         ({"images": [DATA], "question": "one?", "fov_deg": 179.9999999}, "fov_deg"),
         ({"images": [DATA], "question": "one?", "fov_deg": 4.9}, "fov_deg"),
         ({"scene": "x", "fov_deg": 60, "question": "one?"}, "fov_deg belongs to a new scene"),
-        ({"images": [DATA], "question": "one?", "regions": [{"label": "mug"}]}, "give box_px, a mask, or both"),
+        ({"images": [DATA], "question": "one?", "regions": [{"label": "mug"}]}, "Give box_px, a mask, or both"),
         ({"images": [DATA], "question": "one?", "regions": [{"label": "m", "box_px": [3, 0, 0, 3]}]}, "left, top"),
         ({"images": [DATA], "question": "one?", "anchors": [{"size": "mug"}]}, "needs a unit"),
         ({"images": [DATA], "question": "one?", "options": {"vlm": "openai"}}, "options"),
@@ -323,7 +329,7 @@ def test_only_the_first_faults_of_a_list_are_told(fake: Fake) -> None:
     wrong = {str(number): 1 for number in range(30)}
     plain = fake[1].post("/v1/verify", json={"scene": "s", "claims": [wrong] * 90}).json()
     assert {error["at"].split(".")[1] for error in plain["errors"]} == {"0"} and len(plain["errors"]) == 8
-    assert plain["detail"].endswith("There are more faults.")
+    assert plain["detail"].endswith("There are more faults; see errors.")
     many = {"scene": "s", "claims": ["x"], **{str(number): 1 for number in range(1000)}}
     assert fake[1].post("/v1/verify", json=many).status_code == 413, "keys are faults, too"
 

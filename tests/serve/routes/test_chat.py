@@ -46,7 +46,10 @@ def test_an_answer_has_openais_form_and_the_verdicts(fake: Fake) -> None:
     answer = client.post(PATH, json=body)
     assert answer.status_code == 200
     found = answer.json()
-    assert found["object"] == "chat.completion" and found["id"].startswith("chatcmpl-") and found["model"] == "fake"
+    assert (
+        found["object"] == "chat.completion" and found["id"].startswith("chatcmpl-") and found["model"] == "theodolite"
+    )
+    assert found["theodolite"]["model"] == "fake"
     (choice,) = found["choices"]
     assert choice["finish_reason"] == "stop" and choice["message"] == {"role": "assistant", "content": SAID}
     assert found["usage"]["total_tokens"] == 15 and found["usage"]["prompt_tokens_details"] == {"cached_tokens": 4}
@@ -147,7 +150,7 @@ def test_a_client_that_leaves_a_stream_cancels_its_question(tmp_path: Any) -> No
         ({"messages": [user(text("Is it?"))]}, 422, "invalid_request_error", "has no image"),
         ({"messages": [user(text("Is it?"), {"type": "input_audio"}), user(text("x"), {"type": "file"})]}, 422,
          "invalid_request_error", "'file' is not read"),
-        ({"messages": [user(text("Is it?"), image())], "n": 2}, 422, "invalid_request_error", "at n"),
+        ({"messages": [user(text("Is it?"), image())], "n": 2}, 422, "invalid_request_error", "The field n must be"),
         ({"messages": [user(text("Is it?"), image("http://127.0.0.1/a.png"))]}, 403, "permission_error", "address"),
         ({"messages": [user(text("Is it?"), image("file:///etc/passwd"))]}, 403, "permission_error", ""),
         ({"messages": [user(text("Is it?"), image("/etc/passwd"))]}, 403, "permission_error", ""),

@@ -63,12 +63,20 @@ def test_a_scene_is_made_of_uploads(fake: Fake) -> None:
     assert client.post("/v1/ask", json={"scene": answer.json()["id"], "question": "one?"}).status_code == 200
 
 
+def test_a_scene_takes_ids_under_the_names_of_the_other_paths_too(fake: Fake) -> None:
+    service, client = fake
+    upload = client.post("/v1/uploads", files={"file": ("a.png", png())}).json()["id"]
+    assert client.post("/v1/scenes", json={"uploads": [upload], "depth_uploads": [upload]}).status_code == 201
+    assert service.scenes[0].images == service.scenes[0].depth == (upload,)
+
+
 @pytest.mark.parametrize(
     "body, status",
     [
         ({"images": []}, 422),
         ({"images": ["AAAAAAAAAAAAAAAAAAAAAA"]}, 404),
         ({"images": ["x"], "path": "/etc"}, 422),
+        ({"images": ["x"], "uploads": ["x"]}, 422),
         ([], 422),
         ("{", 400),
     ],

@@ -29,7 +29,7 @@ def test_an_entry_is_found_as_it_was_added(index: Index) -> None:
     entry = Entry(Kind.JOB, "a-B_9", 12.25, 77, '{"a": "杯"}', "job", "scene", True)
     index.add(entry)
     assert index.find(Kind.JOB, "a-B_9") == entry
-    with pytest.raises(UnknownError, match="no scene of this id"):
+    with pytest.raises(UnknownError, match="no scene with this id"):
         index.find(Kind.SCENE, "a-B_9")
 
 

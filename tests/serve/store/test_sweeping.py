@@ -67,7 +67,7 @@ def test_ids_are_forgotten_after_as_long_again(tmp_path: Path) -> None:
         store.sweep(now_s + 20 * HOUR_S)
         assert not is_there(store.result, result)
         store.sweep(now_s + 22 * HOUR_S)
-        with pytest.raises(Exception, match="no result of this id"):
+        with pytest.raises(Exception, match="no result with this id"):
             store.result(result)
 
 
