@@ -109,7 +109,7 @@ def test_a_mistake_on_the_command_line_is_a_record(tmp_path: Path, capfd: pytest
         assert main(["retry", str(tmp_path / "none"), "log_format=json", "-v"]) == 2
         assert sys.stderr is before
     (entry,) = (json.loads(line) for line in capfd.readouterr().err.splitlines())
-    assert (entry["level"], entry["logger"]) == ("ERROR", "pipeline.cli")
+    assert (entry["level"], entry["logger"]) == ("ERROR", "pipeline.console.output")
     assert entry["message"].startswith("There is no folder") and "InputError" in entry["traceback"]
 
 

@@ -136,10 +136,11 @@ def test_the_numbers_of_every_depth_backend_can_be_changed() -> None:
     options = options_of("depth")
     names = {build(load_config([f"depth={option}"]).depth).map_name for option in set(options) - {"file", "none"}}
     assert {"midas", "nano", "moge"} < names
-    for name in [*names, "file", "lidar", "predicted", "simulated_sensor"]:
-        noise = build(load_config([f"noise.models.{name}.pixel=0.25"]).noise)
-        assert noise.of(depth("disparity_affine", backend=name)).pixel == 0.25
-        assert noise.of(depth("disparity_affine")).pixel == UNKNOWN_AFFINE.pixel
+    changed = [*names, "file", "lidar", "predicted", "simulated_sensor"]
+    noise = build(load_config([f"noise.models.{name}.pixel={0.25 + at}" for at, name in enumerate(changed)]).noise)
+    for at, name in enumerate(changed):
+        assert noise.of(depth("disparity_affine", backend=name)).pixel == 0.25 + at
+    assert noise.of(depth("disparity_affine")).pixel == UNKNOWN_AFFINE.pixel
 
 
 def test_sensors_are_better_than_networks_these_better_with_a_shape_and_unknown_ones_the_worst() -> None:
