@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.figures import Figure, bounded, growth
-from benchmarks.serve_clients import Scene, Server, scene_of, serving
+from benchmarks.serve_clients import SIDE_PX, Scene, Server, scene_of, serving
 
 CLIENTS = 8
 
@@ -109,16 +109,17 @@ def _by_all(server: Server, own: Sequence[tuple[str, Sequence[str]]]) -> float:
 
 
 def _follow_up(server: Server, rounds: int) -> Iterator[Figure]:
-    first, second = [], []
-    for seed in range(10_000, 10_000 + rounds):
-        scene = scene_of(seed, 2)
-        place = server.upload(scene.png)
-        for found, question in zip((first, second), scene.questions, strict=True):
-            found.append(1e3 * _timed_s(lambda place=place, question=question: server.ask(place, [question], "one")))
-    ours, baseline = statistics.median(second), statistics.median(first)
-    yield Figure(
-        "follow-up question against the first", ours, "ms", baseline, baseline / ours, 3.0, baseline >= 3 * ours
-    )
+    """About the smallest scenes, and about those of the size of a small photo."""
+    for side_px in (SIDE_PX, 640):
+        first, second = [], []
+        for seed in range(10_000, 10_000 + rounds):
+            scene = scene_of(seed, 2, side_px)
+            place = server.upload(scene.png)
+            for found, question in zip((first, second), scene.questions, strict=True):
+                found.append(1e3 * _timed_s(lambda place=place, question=question: server.ask(place, [question], "1")))
+        ours, baseline = statistics.median(second), statistics.median(first)
+        name = f"follow-up question against the first, {side_px} x {side_px} px"
+        yield Figure(name, ours, "ms", baseline, baseline / ours, 3.0, baseline >= 3 * ours)
 
 
 def _adds(server: Any, rounds: int) -> Iterator[Figure]:

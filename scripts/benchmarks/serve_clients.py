@@ -35,7 +35,7 @@ class Scene:
 
 
 @cache
-def scene_of(seed: int, questions: int) -> Scene:
+def scene_of(seed: int, questions: int, side_px: int = SIDE_PX) -> Scene:
     """A scene with so many different questions; equal seeds give equal scenes."""
     import numpy as np
     from PIL import Image
@@ -46,7 +46,7 @@ def scene_of(seed: int, questions: int) -> Scene:
     texts: dict[str, None] = {}
     # In some scenes little can be asked about.
     while len(texts) < min(questions, 64):
-        made = rendered_scene(seed, size_px=(SIDE_PX, SIDE_PX), tidy=True)
+        made = rendered_scene(seed, size_px=(side_px, side_px), tidy=True)
         names = {item.label: item.label_zh for item in made.view.objects}
         known = statements(made.views)
         texts = dict.fromkeys(question_text(one, language, names) for one in known for language in ("en", "zh"))
