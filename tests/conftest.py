@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import subprocess
@@ -25,6 +26,13 @@ from warm import WarmCommand
 
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=100)
 hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collected tests, which live to the end, out of every collection of garbage."""
+    gc.collect()
+    gc.freeze()
+
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -61,6 +69,20 @@ def transformers_serve(tiny_qwen3vl: Path, tmp_path_factory: pytest.TempPathFact
     """Address of a real ``transformers serve`` on this machine, which knows ``tiny_qwen3vl``."""
     with serving(tiny_qwen3vl, tmp_path_factory.mktemp("serve")) as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def same_logging() -> Iterator[None]:
+    """Commands set up the logs of their process; in this one, the next test must not find them."""
+    loggers = [logging.getLogger(name) for name in ("", "pipeline", "torchao", "torch.utils._pytree")]
+    levels = [logger.level for logger in loggers]
+    handlers = list(loggers[0].handlers)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    for handler in loggers[0].handlers[:]:
+        if handler not in handlers and not type(handler).__module__.startswith("_pytest"):
+            loggers[0].removeHandler(handler)
 
 
 @pytest.fixture(scope="session")
