@@ -87,6 +87,9 @@ def serve(arguments: Sequence[str], console: Console) -> int:
 
 def _end_process() -> None:
     """End the process at once: taking down the models takes seconds, and would crash beneath threads that compute."""
+    from pipeline.stages.timing import send_spans
+
+    send_spans()
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

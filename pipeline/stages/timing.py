@@ -86,6 +86,15 @@ def timed(stage: str, seconds: dict[str, float], items: Sequence[str] = ()) -> I
         _work.reset(before)
 
 
+def send_spans() -> None:
+    """Send the spans that wait, before a process ends without its exit handlers."""
+    trace = sys.modules.get("opentelemetry.trace")
+    provider = None if trace is None else trace.get_tracer_provider()
+    # The provider of the API alone keeps no spans.
+    if (shutdown := getattr(provider, "shutdown", None)) is not None:
+        shutdown()
+
+
 @contextmanager
 def _span(work: StageWork) -> Iterator[None]:
     """A span of a trace, where something has loaded what traces."""

@@ -4,12 +4,13 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from console.batches import LIGHT, Batch
 
 from pipeline.records.errors import ConfigError, InputError
-from pipeline.stages.timing import StageError, StageWork, timed, work_of_thread
+from pipeline.stages.timing import StageError, StageWork, send_spans, timed, work_of_thread
 
 
 def test_the_time_of_blocks_adds_up_also_of_one_that_fails() -> None:
@@ -65,6 +66,15 @@ def test_each_run_of_a_stage_is_a_span_once_a_provider_is_set_up(
     assert (failed.name, failed.status.status_code) == ("ingest", trace.StatusCode.ERROR)
     assert failed.status.description == "InputError" and not failed.events
     assert "Which" not in "".join(span.to_json() for span in spans)
+
+
+def test_spans_that_wait_are_sent_where_a_provider_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    for provider in (SimpleNamespace(shutdown=lambda: sent.append("all")), SimpleNamespace(), None):
+        module = None if provider is None else SimpleNamespace(get_tracer_provider=lambda provider=provider: provider)
+        monkeypatch.setitem(sys.modules, "opentelemetry.trace", module)
+        send_spans()
+    assert sent == ["all"]
 
 
 def test_without_the_package_nothing_is_traced_and_nothing_is_loaded(repository: Path) -> None:
