@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,12 +11,16 @@ from pathlib import Path
 from pipeline.batch.verifying import PooledVerify
 from pipeline.batch.workers import WorkerPool
 from pipeline.records import Result, Scene
+from pipeline.records.errors import ConfigError
 from pipeline.records.settings import Natural, Positive, checked
 from pipeline.stages.cache import StageCache
 from pipeline.stages.compose import Source
 from pipeline.stages.export import ExportStage
 from pipeline.stages.group import Stages
 from pipeline.verify.verifier import Verifier
+
+# More gain nothing, and a mistyped number would take all memory.
+_MOST_PER_CORE = 8
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,19 @@ class LocalEngine:
 
         Args:
             factory: Makes what a worker has; pickled. None: there are no workers.
+
+        Raises:
+            ConfigError: If there would be far more than cores.
         """
         if self.workers == 0 or factory is None:
             yield None
             return
+        cores = os.cpu_count() or 1
+        if self.workers > _MOST_PER_CORE * cores:
+            raise ConfigError(
+                f"engine.workers={self.workers} is too many for {cores} cores, as each keeps one busy; choose at most "
+                f"{_MOST_PER_CORE * cores}."
+            )
         with WorkerPool(self.workers, factory, self.item_s) as pool:
             yield pool
 
