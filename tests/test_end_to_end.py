@@ -20,7 +20,6 @@ from tiny.serve import serving
 from pipeline import Pipeline
 from pipeline.records import Origin, Result, json_schema, to_plain
 
-REPOSITORY = Path(__file__).parents[1]
 TINY_QWEN3VL = ("vlm.max_new_tokens=16", "vlm.min_pixels=1024", "vlm.max_pixels=65536", "vlm.device=cpu")
 
 
@@ -93,7 +92,7 @@ def test_the_command_line_asks_a_real_server(
 
 @pytest.mark.slow
 def test_a_real_server_that_is_asked_about_many_scenes_at_once_mixes_none_up(
-    success: CommandLine, tmp_path: Path
+    success: CommandLine, repository: Path, tmp_path: Path
 ) -> None:
     lines: list[dict[str, Any]] = []
     for seed in range(70_000, 70_006):
@@ -101,7 +100,7 @@ def test_a_real_server_that_is_asked_about_many_scenes_at_once_mixes_none_up(
         (tmp_path / f"{seed}.png").write_bytes(scene.png)
         lines.append({"id": str(seed), "frames": [f"{seed}.png"], "question": list(scene.questions)})
     (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    model = REPOSITORY / "data" / "models" / "theodolite-vl-nano"
+    model = repository / "data" / "models" / "theodolite-vl-nano"
     asked = ["depth=none", "query.hints=none", "cache_dir=null", "vlm.max_new_tokens=256"]
     own = Pipeline.from_config([*asked, "vlm=nano", "vlm.device=cpu"])
     expected = {

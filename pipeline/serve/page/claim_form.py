@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.records.anchor import LENGTH_UNITS
 from pipeline.records.message import Language
 from pipeline.records.relations import RELATIONS, Need, ValueUse
-from pipeline.serve.page.inputs import Inputs, choices, label, name_field, own_html, value
+from pipeline.serve.page.inputs import Inputs, add_length, choices, label, name_field, own_html, value
 from pipeline.serve.page.texts import say
 
 _HOW = ("relation", "words")
@@ -72,29 +71,7 @@ def build_claim(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
         for name, code in (("subject", "claim_subject"), ("object", "claim_object"), ("other", "claim_other")):
             found[name] = inputs.add(name_field(code, f"td-claim-{name}", language), label(code))
         with gr.Row(elem_classes="td-pair", elem_id="td-claim-number"):
-            found["value"] = inputs.add(
-                gr.Number(
-                    interactive=True,
-                    **label("claim_value")(language),
-                    value=None,
-                    minimum=0,
-                    min_width=80,
-                    elem_id="td-claim-value",
-                ),
-                label("claim_value"),
-            )
-            found["unit"] = inputs.add(
-                gr.Dropdown(
-                    interactive=True,
-                    choices=[str(unit) for unit in LENGTH_UNITS],
-                    value="m",
-                    filterable=False,
-                    min_width=80,
-                    elem_id="td-claim-unit",
-                    **label("anchor_unit")(language),
-                ),
-                label("anchor_unit"),
-            )
+            found["value"], found["unit"] = add_length(inputs, "claim_value", "m", language, elem_id="td-claim")
         found["judge"] = inputs.add(
             gr.Button(**value("claim_judge")(language), size="sm", variant="primary", elem_id="td-claim-judge"),
             value("claim_judge"),

@@ -168,21 +168,7 @@ def build_anchors(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
         for name, code in (("first", "anchor_object"), ("second", "anchor_second")):
             found[name] = inputs.add(name_field(code, f"td-anchor-{name}", language), label(code))
         with gr.Row(elem_classes="td-pair"):
-            found["value"] = inputs.add(
-                gr.Number(interactive=True, **label("anchor_value")(language), value=None, minimum=0, min_width=80),
-                label("anchor_value"),
-            )
-            found["unit"] = inputs.add(
-                gr.Dropdown(
-                    interactive=True,
-                    choices=[str(unit) for unit in LENGTH_UNITS],
-                    value="cm",
-                    filterable=False,
-                    min_width=80,
-                    **label("anchor_unit")(language),
-                ),
-                label("anchor_unit"),
-            )
+            found["value"], found["unit"] = add_length(inputs, "anchor_value", "cm", language)
         own_html('<ul class="td-chips"></ul>', "TheodolitePage.mountAnchors(element)", "td-anchor-list")
         with gr.Row(elem_classes="td-pair"):
             found["add"] = inputs.add(
@@ -210,6 +196,34 @@ def name_field(code: str, elem_id: str, language: Language) -> Any:
     return gr.Textbox(
         interactive=True, **label(code)(language), max_lines=1, max_length=200, elem_id=elem_id, elem_classes="td-name"
     )
+
+
+def add_length(inputs: Inputs, code: str, unit: str, language: Language, elem_id: str | None = None) -> tuple[Any, Any]:
+    """The number and the unit of a length.
+
+    Args:
+        inputs: Where they are added.
+        code: Text of the number's label.
+        unit: The unit at first.
+        language: Language at first.
+        elem_id: Beginning of the ids that scripts know them by.
+    """
+    import gradio as gr
+
+    ids = {part: elem_id and f"{elem_id}-{part}" for part in ("value", "unit")}
+    number = gr.Number(
+        interactive=True, **label(code)(language), value=None, minimum=0, min_width=80, elem_id=ids["value"]
+    )
+    units = gr.Dropdown(
+        interactive=True,
+        choices=[str(each) for each in LENGTH_UNITS],
+        value=unit,
+        filterable=False,
+        min_width=80,
+        elem_id=ids["unit"],
+        **label("anchor_unit")(language),
+    )
+    return inputs.add(number, label(code)), inputs.add(units, label("anchor_unit"))
 
 
 def build_commands(inputs: Inputs, anchors: Mapping[str, Any]) -> None:
