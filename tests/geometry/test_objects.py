@@ -151,3 +151,10 @@ def test_masks_of_a_pixel_or_none_have_no_strays(count: int) -> None:
     mask = np.zeros((5, 5), bool)
     mask.flat[:count] = True
     np.testing.assert_array_equal(without_strays(np.ones((5, 5)), mask, 0.1), mask)
+
+
+def test_strays_lie_beyond_one_and_a_half_ranges_of_the_middle_four_fifths() -> None:
+    # The middle 80 % of 0 to 1 reach from 0.1 to 0.9, so up to 0.9 + 1.5 * 0.8 = 2.1 belongs to the object.
+    values = np.append(np.linspace(0, 1, 2001), (2.05, 2.15, -1.05, -1.15)).astype(np.float32)[None]
+    kept = without_strays(values, np.ones(values.shape, bool), 0.0)
+    assert kept[0, -4:].tolist() == [True, False, True, False] and kept[0, :-4].all()
