@@ -7,7 +7,7 @@ which may be any. Nothing is random beyond a fixed seed.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -82,6 +82,7 @@ def estimate_up(
     *,
     max_tilt_deg: float = 60.0,
     relative_noise: float = 0.01,
+    uneven_rad: float = 0.0,
 ) -> Up | None:
     """The direction against gravity, from the level and upright surfaces of one depth map.
 
@@ -97,6 +98,8 @@ def estimate_up(
         max_tilt_deg: Largest angle to the up of a camera that is held upright [deg].
         relative_noise: Error of depth from place to place as a share of z: about 0.005 for sensors, 0.06 for
             networks.
+        uneven_rad: How far level and upright surfaces are from that, as a standard deviation: nothing indoors, while
+            roads fall to their sides [rad].
 
     Returns:
         The direction and its error, or None where too little supports any or two are equally supported.
@@ -104,7 +107,7 @@ def estimate_up(
     samples = sampled(depth_values, valid, camera)
     if samples is None:
         return None
-    planes = surface_planes(samples, relative_noise)
+    planes = tuple(_uneven(plane, uneven_rad) for plane in surface_planes(samples, relative_noise))
     candidates = _candidates(planes, math.radians(max_tilt_deg))
     if not len(candidates):
         return None
@@ -168,6 +171,12 @@ def support_plane(
         return None
     height = float(np.median(below[within]))
     return Plane(normal, height, share, float(np.sqrt(np.mean((below[within] - height) ** 2))))
+
+
+def _uneven(plane: SurfacePlane, uneven_rad: float) -> SurfacePlane:
+    """A plane whose normal says less of up by that much."""
+    tangent = np.eye(3) - np.outer(plane.normal, plane.normal)
+    return replace(plane, covariance=plane.covariance + uneven_rad**2 * tangent)
 
 
 def _may_be_level(samples: Samples, up: np.ndarray, relative_noise: float) -> np.ndarray:

@@ -88,6 +88,7 @@ def disagreement_factor(disagreement: float | None, typical: float | None) -> fl
 
 EXACT = NoiseModel(relative=0.0005, place_share=0.1, pixel=0.0005)
 SENSOR = NoiseModel(relative=0.002, relative_per_m=0.001, place_share=0.2, pixel=0.001, pixel_per_m=0.0015, blur_px=1.0)
+SCANNER = NoiseModel(relative=0.004, place_share=0.2, pixel=0.002)
 SHAPE = NoiseModel(relative=0.08, place_share=0.15, pixel=0.002, blur_px=2.0, scale=0.786)
 AFFINE = NoiseModel(relative=0.12, place_share=0.15, pixel=0.002, far_share=0.15, blur_px=2.0)
 UNKNOWN_SHAPE = NoiseModel(relative=0.249, place_share=0.13, pixel=0.0025, blur_px=2.0, scale=0.786)
@@ -95,7 +96,7 @@ UNKNOWN_AFFINE = NoiseModel(relative=0.293, place_share=0.11, pixel=0.003, far_s
 NANO = NoiseModel(
     relative=0.0537, place_share=0.09, pixel=0.0007, far_share=0.267, blur_px=2.0, typical_disagreement=0.0095
 )
-KINDS = ("sensor", "shape", "affine", "unknown_shape", "unknown_affine")
+KINDS = ("sensor", "scanner", "shape", "affine", "unknown_shape", "unknown_affine")
 """Models of depth whose backend has none of its own."""
 ANCHORED = " anchored"
 """What follows the backend's name where anchors made affine depth metric."""
@@ -108,6 +109,7 @@ _OF_THEIR_KIND = (
 )
 DEFAULTS: Mapping[str, NoiseModel | Mapping[str, float | None]] = {
     "sensor": SENSOR,
+    "scanner": SCANNER,
     "shape": SHAPE,
     "affine": AFFINE,
     "unknown_shape": UNKNOWN_SHAPE,
@@ -123,13 +125,13 @@ class NoiseModels:
     """The noise model of every backend, and of every kind of depth for those without one.
 
     Args:
-        models: By name of the backend. ``sensor``, ``shape`` (a network's depth, known at least up to scale) and
-            ``affine`` stand for all others of their kind that are named here, ``unknown_shape`` and
+        models: By name of the backend. ``sensor``, ``scanner`` (a sensor's scattered returns), ``shape`` (a network's
+            depth, known at least up to scale) and ``affine`` stand for all others of their kind that are named here, ``unknown_shape`` and
             ``unknown_affine`` for networks that are not, and for files. In place of a model, a mapping names the
             numbers in which a backend differs from its kind; None leaves a number as it is.
 
     Raises:
-        ConfigError: If one of these five is missing, or a number is out of range.
+        ConfigError: If one of these six is missing, or a number is out of range.
     """
 
     def __init__(self, models: Mapping[str, NoiseModel | Mapping[str, float | None]] | None = None) -> None:
@@ -159,7 +161,7 @@ class NoiseModels:
             return self.models[depth.backend]
         changes = self.changes.get(depth.backend)
         if depth.scale_source is ScaleSource.SENSOR:
-            name = "sensor"
+            name = "scanner" if depth.sampling.is_scattered else "sensor"
         else:
             original = depth.backend.removesuffix(ANCHORED)
             is_known = original in {*self.changes, *self.models} - {*FROM_FILES}

@@ -80,9 +80,11 @@ def _known_pixels(item: ObjectView) -> np.ndarray | None:
     """The object's pixels in its window, bool (h, w): those of its mask, or the returns in its box in space."""
     region, view = item.region, item.view
     window = box_window(region.box_px, view.depth.shape)
+    is_scattered = view.depth.sampling.is_scattered
     if region.mask is not None:
-        return region.mask[window.slices]
-    if region.box_3d is None or not view.depth.sampling.is_scattered:
+        mask = region.mask[window.slices]
+        return mask & view.depth.valid[window.slices] if is_scattered else mask
+    if region.box_3d is None or not is_scattered:
         return None
     rows, columns = np.nonzero(view.depth.valid[window.slices])
     z = view.depth.values[window.slices][rows, columns]
