@@ -47,6 +47,8 @@ _LEAST_RING = 0.15
 _MUCH_LARGER, _WITHIN = 2.5, 0.85
 
 
+# Where less of a region than this has dense depth, its object is likely what has none: too near, black or shiny.
+_LEAST_KNOWN = 0.1
 # The ring around a box reaches over at least so many spacings of scattered returns.
 _RING_SPACINGS = 2.0
 
@@ -205,6 +207,9 @@ class CutOut:
                 raise CannotMeasure("mask_of_other_size", "needs_frame_mask", label=region.label)
             mask = region.mask[window.slices]
         valid = depth.valid[window.slices]
+        known = valid if mask is None else valid[mask]
+        if known.any() and not depth.sampling.is_scattered and (share := float(known.mean())) < _LEAST_KNOWN:
+            raise CannotMeasure("little_depth", "needs_larger_view_or_depth", label=region.label, share=share)
         found = None
         if mask is None and depth.sampling.is_scattered:
             likeliest = self.candidates(None)
@@ -227,7 +232,7 @@ class CutOut:
             raise CannotMeasure(
                 "few_pixels",
                 "needs_larger_view_or_depth",
-                (self.index,) if self._is_small(valid if mask is None else valid[mask], count) else (),
+                (self.index,) if self._is_small(known, count) else (),
                 label=region.label,
                 count=count,
                 least=self.fewest,
