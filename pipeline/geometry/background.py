@@ -82,11 +82,9 @@ def _best_plane(
     if len(values) < 6:
         return None, nothing
     chosen = rng.integers(len(values), size=(_HYPOTHESES, 3))
-    corners = points[chosen]
-    usable = np.abs(np.linalg.det(corners)) > 1.0
-    if not usable.any():
+    planes = _through(points[chosen], values[chosen])
+    if not len(planes):
         return None, nothing
-    planes = np.linalg.solve(corners[usable], values[chosen[usable]][..., None])[..., 0]
     allowed = tolerance * np.abs(values) if relative else np.full(len(values), tolerance)
     fits = np.abs(planes @ points.T - values) < allowed
     best = fits[int(np.argmax(fits.sum(axis=1)))]
@@ -99,3 +97,16 @@ def _best_plane(
         plane = np.linalg.solve(kept.T @ kept + 1e-9 * np.eye(3), kept.T @ values[best])
         best = np.abs(points @ plane - values) < allowed
     return plane, best
+
+
+def _through(corners: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Planes (value, slopes along x and y) through triples of points (N, 3, 3) with values (N, 3), but for thin ones."""
+    # In closed form: a batch of small systems costs several times more.
+    _, (x, x_1, x_2), (y, y_1, y_2) = np.moveaxis(corners, (2, 1), (0, 1))
+    value, value_1, value_2 = values.T
+    x_1, x_2, y_1, y_2, value_1, value_2 = x_1 - x, x_2 - x, y_1 - y, y_2 - y, value_1 - value, value_2 - value
+    area = x_1 * y_2 - x_2 * y_1
+    usable = np.abs(area) > 1.0
+    divisor = np.where(usable, area, 1.0)
+    slope_x, slope_y = (value_1 * y_2 - value_2 * y_1) / divisor, (x_1 * value_2 - x_2 * value_1) / divisor
+    return np.stack((value - slope_x * x - slope_y * y, slope_x, slope_y), axis=1)[usable]

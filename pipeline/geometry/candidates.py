@@ -165,12 +165,12 @@ def surface_cues(
         for end, side in zip((rows, np.sort(columns)), own.shape, strict=True)
     ]
     return {
-        "share": math.log(float(patch.weight[own].sum() / patch.total_weight) + _SHARE_FLOOR),
+        "share": math.log(float(patch.weight.ravel()[places].sum() / patch.total_weight) + _SHARE_FLOOR),
         "cover": sides[0] * sides[1],
         "around": float(((beside >= low) & (beside <= high)).mean()) if beside.size else 0.0,
         "farther_around": float((beside > high).mean()) if beside.size else 0.5,
         "continued": patch.share_outside(surface),
-        "claimed": float(rivals[own].mean()) if rivals is not None else 0.0,
-        "owned": max((float(other[own].mean()) * better for other, better in owned), default=0.0),
+        "claimed": 0.0 if rivals is None else np.count_nonzero(rivals & own) / len(places),
+        "owned": max((np.count_nonzero(other & own) / len(places) * better for other, better in owned), default=0.0),
         "chosen": float(chosen),
     }

@@ -154,7 +154,7 @@ def modes_of(coordinate: np.ndarray, candidates: np.ndarray) -> list[np.ndarray]
     values = coordinate[candidates]
     if values.size < 2:
         return [candidates]
-    low, high = _levels(values, (0.01, 0.99))
+    low, high = levels_of(values, (0.01, 0.99))
     if not high > low:
         return [candidates]
     bins = np.clip((values - low) * (_BINS / (high - low)), 0, _BINS - 1).astype(np.intp)
@@ -225,11 +225,11 @@ def object_of(window: Window, mask: np.ndarray, coordinate: np.ndarray, edge_px:
     if not mask.any():
         return None
     core = erode(mask, edge_px)
-    levels = _levels(coordinate[core], np.linspace(0, 1, _QUANTILES))
+    levels = levels_of(coordinate[core], np.linspace(0, 1, _QUANTILES))
     return ObjectPixels(window, mask, core, coordinate, levels)
 
 
-def _levels(values: np.ndarray, shares: ArrayLike) -> np.ndarray:
+def levels_of(values: np.ndarray, shares: ArrayLike) -> np.ndarray:
     """Quantiles of values, float64, from at most twice ``_SAMPLED`` of them, which are evenly spaced."""
     ordered = np.sort(values[:: max(1, len(values) // _SAMPLED)])
     return np.interp(np.multiply(shares, len(ordered) - 1), np.arange(len(ordered)), ordered)
@@ -280,7 +280,7 @@ def without_strays(coordinate: np.ndarray, mask: np.ndarray, slack: float) -> np
     values = coordinate[mask]
     if values.size < 2:
         return mask
-    low, high = _levels(values, (0.1, 0.9))
+    low, high = levels_of(values, (0.1, 0.9))
     beyond = _STRAY_RANGES * (high - low) + slack
     kept: np.ndarray = mask & (coordinate >= low - beyond) & (coordinate <= high + beyond)
     return kept

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from pipeline.geometry.objects import ObjectPixels, dilate, erode
+from pipeline.geometry.objects import ObjectPixels, dilate, erode, levels_of
 from pipeline.geometry.outlines import hull_of
 from pipeline.records import DepthKind
 
@@ -299,8 +299,14 @@ def nearer_beside(coordinate: np.ndarray, first: np.ndarray, second: np.ndarray,
         band = inner if np.count_nonzero(inner) >= _FEWEST_BESIDE else band
         if np.count_nonzero(band) < _FEWEST_BESIDE:
             return 0.0
-        values.append(np.quantile(coordinate[band], _LEVELS))
-    return float(np.sign(values[1][None, :] - values[0][:, None]).mean())
+        values.append(coordinate[band])
+    return nearer_lead(*values)
+
+
+def nearer_lead(first: np.ndarray, second: np.ndarray) -> float:
+    """Difference of the shares of pairs of order coordinates, one of each, in which the first and the second is nearer."""
+    ours, theirs = levels_of(first, _LEVELS), levels_of(second, _LEVELS)
+    return float(np.sign(theirs[None, :] - ours[:, None]).mean())
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,8 @@ def boxes_iou(first_px: tuple[float, float, float, float], second_px: tuple[floa
 
 def mask_box(mask: np.ndarray) -> tuple[float, float, float, float] | None:
     """The tight box around a bool (H, W) mask [px], or None where it is empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    rows = np.flatnonzero(mask.any(axis=1))
     if len(rows) == 0:
         return None
+    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)

@@ -53,33 +53,37 @@ def open_boundary(
     steady = length > 1e-9
     out_x, out_y = out_x / np.maximum(length, 1e-9), out_y / np.maximum(length, 1e-9)
     step = edge_px + 1.5
+    flat_near, flat_valid, flat_mask = near.ravel(), valid.ravel(), mask.ravel()
 
     def at(distance: float, which: np.ndarray | slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
         x = np.rint(columns[which] + distance * out_x[which]).astype(int)
         y = np.rint(rows[which] + distance * out_y[which]).astype(int)
         inside_x, inside_y = np.minimum(np.maximum(x, 0), width - 1), np.minimum(np.maximum(y, 0), height - 1)
         within = (x == inside_x) & (y == inside_y)
-        known = within & valid[inside_y, inside_x]
-        return np.where(known, near[inside_y, inside_x], np.nan), mask[inside_y, inside_x]
+        place = inside_y * width + inside_x
+        known = within & flat_valid[place]
+        return np.where(known, flat_near[place], np.nan), flat_mask[place]
 
-    def first_known(distance: float) -> tuple[np.ndarray, np.ndarray]:
-        values, own = at(distance)
+    def first_known(distance: float, which: np.ndarray | slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        values, own = at(distance, which)
+        places = np.arange(len(rows))[which]
         # Sensors have no depth beside a step; the next known depth stands for it.
         for further in range(1, _HOLE_PX + 1):
             missing = np.flatnonzero(np.isnan(values))
             if len(missing) == 0:
                 break
-            values[missing], own[missing] = at(distance + further, missing)
+            values[missing], own[missing] = at(distance + further, places[missing])
         return values, own
 
     inner, is_own = at(-step)
     inner = np.where(is_own & np.isfinite(inner), inner, np.where(valid[rows, columns], near[rows, columns], np.nan))
     first, own_first = first_known(step)
-    second, own_second = first_known(2 * step)
-    extended = np.where(np.isfinite(second) & ~own_second, 2 * first - second, first)
-    scale = np.abs(inner) if relative else 1.0
+    least_here = least * np.abs(inner) if relative else np.full(len(rows), least)
     with np.errstate(invalid="ignore"):
-        nearer = (np.minimum(first, extended) - inner > least * scale) & ~own_first & steady
+        nearer = np.flatnonzero((first - inner > least_here) & ~own_first & steady)
+    second, own_second = first_known(2 * step, nearer)
+    extended = np.where(np.isfinite(second) & ~own_second, 2 * first[nearer] - second, first[nearer])
+    nearer = nearer[extended - inner[nearer] > least_here[nearer]]
     found = np.zeros(mask.shape, dtype=bool)
     found[rows[nearer], columns[nearer]] = True
     return found
@@ -125,4 +129,8 @@ def reach(coordinates: np.ndarray, is_open: np.ndarray) -> Reach:
     low, high = ordered[kept], ordered[-1 - kept]
     band = _END_SHARE * (high - low)
     ends = coordinates <= low + band, coordinates >= high - band
-    return Reach(float(low), float(high), *(bool(is_open[end].mean() > _OPEN_SHARE) for end in ends))
+    return Reach(float(low), float(high), *(_is_open(is_open[end]) for end in ends))
+
+
+def _is_open(end: np.ndarray) -> bool:
+    return np.count_nonzero(end) > _OPEN_SHARE * len(end)

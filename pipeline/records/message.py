@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from string import Formatter
 from typing import Any, Literal, get_args
@@ -64,11 +64,15 @@ class Message:
         >>> (message("outside_frame", label="cup") + message("within_error")).text()
         "'cup' lies outside the frame. That is not certain enough for a verdict."
         """
-        words = _Words(language)
-        parts = (self, *self.more)
-        return words.patterns["between_sentences"].join(
-            words.vformat(words.patterns[part.code], (), part.values) for part in parts
-        )
+        if language not in self._texts:
+            words = _Words(language)
+            self._texts[language] = words.patterns["between_sentences"].join(map(words.filled, (self, *self.more)))
+        return self._texts[language]
+
+    @cached_property
+    def _texts(self) -> dict[Language, str]:
+        """The message in words by language, kept because verdicts repeat the sentences of their evidence."""
+        return {}
 
 
 def message(code: str, /, **values: Any) -> Message:
@@ -88,7 +92,13 @@ def length_text(length_m: float) -> str:
     return f"{100 * length_m:.1f} cm" if size >= 0.00995 else f"{1000 * length_m:.1f} mm"
 
 
-class _Words(Formatter):
+@cache
+def _parts(pattern: str) -> tuple[tuple[str, str | None, str], ...]:
+    """The parts of a pattern: text, and the name and format specification of the value that follows it, if any."""
+    return tuple((text, name, spec or "") for text, name, spec, _ in Formatter().parse(pattern))
+
+
+class _Words:
     """Fills patterns in; beside the format specifications of Python it knows these.
 
     ``length``: metres as people write them. ``term``: a code, in the words of the catalog. ``frames``: indices of
@@ -100,7 +110,15 @@ class _Words(Formatter):
         self.language = language
         self.patterns = catalog(language)
 
-    def format_field(self, value: Any, spec: str) -> str:
+    def filled(self, part: Message) -> str:
+        """One message in words, without those that follow it."""
+        # Formatter.format parses the pattern every time.
+        return "".join(
+            text if name is None else text + self._in_words(part.values[name], spec)
+            for text, name, spec in _parts(self.patterns[part.code])
+        )
+
+    def _in_words(self, value: Any, spec: str) -> str:
         """One value in words."""
         if isinstance(value, Message):
             return value.text(self.language)
@@ -108,14 +126,14 @@ class _Words(Formatter):
             numbers = self._joined([str(frame + 1) for frame in value], "frames")
             return self.patterns["one_frame" if len(value) == 1 else "several_frames"].format(numbers)
         if isinstance(value, tuple):
-            return self._joined([self.format_field(part, "") for part in value], spec)
+            return self._joined([self._in_words(part, "") for part in value], spec)
         if spec == "length":
             return length_text(value)
         if spec == "term":
             return self.patterns[value]
         if spec.startswith("n "):
             return f"{value} {spec[2:]}" if value == 1 else f"{value} {spec[2:]}s"
-        return str(super().format_field(value, spec))
+        return format(value, spec)
 
     def _joined(self, parts: Sequence[str], spec: str) -> str:
         between, last = self.patterns[f"join_{spec or 'comma'}"].split("|")

@@ -46,6 +46,8 @@ def judge_alternatives(
     ]
     combined.sort(key=lambda part: -part[0])
     first = rule(claim, *combined[0][1], **options)
+    if combined[0][0] == 1 and not _is_one_object(combined[0][1]):
+        return first
     probability = combined[0][0] * first.probability
     for weight, items in combined[1:]:
         probability += weight * _probability(rule, claim, items, options)

@@ -8,7 +8,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from pipeline.claims.resolve import resolve, resolve_all
+from pipeline.claims.resolve import Resolution, resolve, resolve_all
 from pipeline.records import Claim, Region
 from pipeline.records.message import message
 from pipeline.records.relations import Relation
@@ -19,29 +19,54 @@ NEEDS_CONFIRMATION = "needs_confirmed_region"
 _LEAST_SHOWN = 0.5
 
 
-def named_regions(
-    claim: Claim, relation: Relation, regions: tuple[Region, ...], count: int
-) -> list[dict[int, Any]] | CannotMeasure:
-    """Index of the region that each part of the claim names, subject first, by frame; or why there is none."""
-    missing = [frame for frame in claim.frames if frame >= count]
-    if missing:
-        return CannotMeasure("no_such_frame", "needs_existing_frame", frames=tuple(missing), count=count)
-    wanted = [frame for frame in range(count) if not claim.frames or frame in claim.frames]
-    if relation.counts:
-        counted = {frame: resolve_all(claim.subject, regions, frame) for frame in wanted}
-        located = {frame: indices for frame, indices in counted.items() if indices}
-        if not located:
-            return CannotMeasure(
-                resolve(claim.subject, regions).reason or message("never_together"), "needs_counted_regions"
-            )
-        return [located]
-    resolutions = [resolve(part, regions) for part in claim.things]
-    for resolution in resolutions:
-        if not resolution.found and resolution.reason is not None:
-            return CannotMeasure(resolution.reason, "needs_located")
-    return [
-        {frame: index for frame, index in resolution.by_frame.items() if frame in wanted} for resolution in resolutions
-    ]
+class NamedRegions:
+    """Regions by the names that claims give them; every name is looked up once.
+
+    Args:
+        regions: Regions of all frames.
+    """
+
+    def __init__(self, regions: tuple[Region, ...]) -> None:
+        self.regions = regions
+        self._found: dict[str, Resolution] = {}
+
+    def of(self, claim: Claim, relation: Relation, count: int) -> list[dict[int, Any]] | CannotMeasure:
+        """Index of the region that each part of the claim names, subject first, by frame; or why there is none.
+
+        Args:
+            claim: The claim.
+            relation: Its relation.
+            count: Number of frames.
+        """
+        missing = [frame for frame in claim.frames if frame >= count]
+        if missing:
+            return CannotMeasure("no_such_frame", "needs_existing_frame", frames=tuple(missing), count=count)
+        wanted = [frame for frame in range(count) if not claim.frames or frame in claim.frames]
+        if relation.counts:
+            counted = {frame: resolve_all(claim.subject, self.regions, frame) for frame in wanted}
+            located = {frame: indices for frame, indices in counted.items() if indices}
+            if not located:
+                reason = self._resolve(claim.subject).reason or message("never_together")
+                return CannotMeasure(reason, "needs_counted_regions")
+            return [located]
+        resolutions = [self._resolve(part) for part in claim.things]
+        for resolution in resolutions:
+            if not resolution.found and resolution.reason is not None:
+                return CannotMeasure(resolution.reason, "needs_located")
+        return [
+            {frame: index for frame, index in resolution.by_frame.items() if frame in wanted}
+            for resolution in resolutions
+        ]
+
+    def why_apart(self, claim: Claim) -> CannotMeasure:
+        """Why no frame shows everything that the claim names."""
+        doubts = [found.reason for part in claim.things if (found := self._resolve(part)).reason is not None]
+        return CannotMeasure(reduce(add, doubts) if doubts else message("never_together"), "needs_common_frame")
+
+    def _resolve(self, name: str) -> Resolution:
+        if name not in self._found:
+            self._found[name] = resolve(name, self.regions)
+        return self._found[name]
 
 
 def together(named: Sequence[Mapping[int, Any]]) -> dict[int, tuple[int, ...]]:
@@ -50,12 +75,6 @@ def together(named: Sequence[Mapping[int, Any]]) -> dict[int, tuple[int, ...]]:
     if len(named) == 1:
         return {frame: index if isinstance(index, tuple) else (index,) for frame, index in sorted(named[0].items())}
     return {frame: tuple(by_frame[frame] for by_frame in named) for frame in frames}
-
-
-def why_apart(claim: Claim, regions: tuple[Region, ...]) -> CannotMeasure:
-    """Why no frame shows everything that the claim names."""
-    doubts = [found.reason for part in claim.things if (found := resolve(part, regions)).reason is not None]
-    return CannotMeasure(reduce(add, doubts) if doubts else message("never_together"), "needs_common_frame")
 
 
 def trust_in(regions: Sequence[Region]) -> float:

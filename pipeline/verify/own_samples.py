@@ -33,20 +33,27 @@ def on_own_grid(frame: Frame, depth: DepthMap) -> tuple[Frame, DepthMap] | None:
     if depth.sampling.is_scattered or (width_px * height_px) ** 0.5 < _LEAST_PX:
         return None
     width, height = max(1, round(frame.width / width_px)), max(1, round(frame.height / height_px))
-    grid = _grid((frame.height, frame.width), (height, width))
+    shape = height, width
     small = replace(
         depth,
-        values=depth.values[grid],
-        valid=depth.valid[grid],
-        confidence=None if depth.confidence is None else depth.confidence[grid],
+        values=_on_grid(depth.values, shape),
+        valid=_on_grid(depth.valid, shape),
+        confidence=None if depth.confidence is None else _on_grid(depth.confidence, shape),
         sampling=Sampling(),
     )
-    return replace(frame, rgb=frame.rgb[grid], camera=frame.camera.resized(width, height), given_depth=None), small
+    return replace(
+        frame, rgb=_on_grid(frame.rgb, shape), camera=frame.camera.resized(width, height), given_depth=None
+    ), small
 
 
-def _grid(shape: tuple[int, int], smaller: tuple[int, int]) -> tuple[np.ndarray, ...]:
-    """Index of the pixels in the middles of a coarser grid's cells; both are (height, width)."""
-    return np.ix_(*((2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(shape, smaller, strict=True)))
+def _on_grid(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The pixels of an image (H, W, ...) in the middles of the cells of a coarser grid of that (height, width)."""
+    rows, columns = (
+        (2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(image.shape[:2], shape, strict=True)
+    )
+    # Whole rows first: several times faster than one index of both.
+    found: np.ndarray = image[rows][:, columns]
+    return found
 
 
 def cells_of_returns(camera: Camera, depth: DepthMap) -> tuple[np.ndarray, np.ndarray, Camera]:
@@ -74,7 +81,7 @@ def region_on_grid(region: Region, frame: Frame, small: Frame) -> Region:
     # A mask of another size fits neither grid, and is refused where it is read.
     if mask is not None and mask.shape == (frame.height, frame.width):
         # A mask that covers no sample's middle stays an empty one, of which nothing can be measured.
-        mask = mask[_grid(mask.shape, (small.height, small.width))]
+        mask = _on_grid(mask, (small.height, small.width))
     return replace(region, box_px=(left * scale_x, top * scale_y, right * scale_x, bottom * scale_y), mask=mask)
 
 

@@ -23,12 +23,11 @@ from pipeline.records.weights import Weights
 from pipeline.verify.mixture import judge_alternatives
 from pipeline.verify.named_regions import (
     NEEDS_CONFIRMATION,
+    NamedRegions,
     is_doubted,
     least_shown,
-    named_regions,
     together,
     trust_in,
-    why_apart,
 )
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
 from pipeline.verify.rules.object_view import ObjectView
@@ -106,8 +105,9 @@ class Verifier:
         """
         regions = tuple(regions)
         images, own = self.views(scene, regions)
+        names = NamedRegions(regions)
         return tuple(
-            self._judge_claim(claim, own if reads_depth(claim) else images, regions, language) for claim in claims
+            self._judge_claim(claim, own if reads_depth(claim) else images, names, language) for claim in claims
         )
 
     def views(self, scene: Scene, regions: tuple[Region, ...]) -> tuple[Views, Views]:
@@ -118,17 +118,17 @@ class Verifier:
         self,
         claim: Claim,
         seen: Views,
-        regions: tuple[Region, ...],
+        names: NamedRegions,
         language: Language,
     ) -> Verdict:
         views, objects = seen.views, seen.objects
         relation = RELATIONS[claim.relation]
-        named = named_regions(claim, relation, regions, len(views))
+        named = names.of(claim, relation, len(views))
         if isinstance(named, CannotMeasure):
             return _verdict(claim, language, Status.UNDECIDED, named.reason, named.needs)
         found = together(named)
         if not found:
-            refusal = why_apart(claim, regions)
+            refusal = names.why_apart(claim)
             undecided = _verdict(claim, language, Status.UNDECIDED, refusal.reason, refusal.needs)
             return self._merged(claim, views, objects, named, undecided, language)
         rule: Callable[..., Finding] = importlib.import_module(f"pipeline.verify.rules.{relation.rule}").judge
@@ -155,7 +155,9 @@ class Verifier:
         first = next(iter(found))
         key, curve = curves[first] or ("", None)
         verdict = self._fuse(claim, judged, language, curve)
-        if verdict.status is Status.UNDECIDED and not any(is_doubted(regions[i]) for f in found.values() for i in f):
+        if verdict.status is Status.UNDECIDED and not any(
+            is_doubted(names.regions[i]) for f in found.values() for i in f
+        ):
             verdict = self._merged(claim, views, objects, named, verdict, language, curve)
         if curve is None:
             return verdict

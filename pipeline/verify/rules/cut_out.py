@@ -27,6 +27,8 @@ from pipeline.records import Box, Origin, Region
 from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.view import FrameView
 
+LEAST_PROBABILITY = 0.02
+"""Surfaces that are less likely to be the object are left out."""
 SAME_IOU = 0.7
 """Two boxes of one label that overlap more than this show the same object."""
 # A pixel lies on a plane around its box within this many deviations of the pixels plus this share of z or of the range.
@@ -54,9 +56,9 @@ _RING_SPACINGS = 2.0
 
 
 class Candidate(NamedTuple):
-    """A surface that may be a region's object, and the probability that it is."""
+    """A surface that may be a region's object, and the probability that it is; without pixels where that is small."""
 
-    pixels: ObjectPixels
+    pixels: ObjectPixels | None
     probability: float
 
 
@@ -144,6 +146,10 @@ class CutOut:
         shares = self.view.weights[model].shares(cues)
         found = []
         for mask, share, cue in zip(masks, shares, cues, strict=True):
+            if share < LEAST_PROBABILITY:
+                if np.count_nonzero(mask) >= self.fewest:
+                    found.append(Candidate(None, float(share)))
+                continue
             pixels = chosen if cue["chosen"] else self._object(mask)
             if pixels is not None and np.count_nonzero(pixels.core) >= self.fewest:
                 found.append(Candidate(pixels, float(share)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.geometry.extents import thin
+from pipeline.geometry.objects import levels_of
 from pipeline.geometry.visibility import Reach, reach
 from pipeline.records.relations import Need
 
@@ -21,6 +22,7 @@ AXES = ("width", "height", "depth")
 # The top of an object is this share of its height; it shows the depth where it reaches over this share of it.
 _TOP_SHARE, _TOP_REACH = 0.12, 0.7
 _THINNED = 2000
+_ALMOST_ALL = (0.01, 0.99)
 # An object that shows less depth than this share of its width shows little more than its front.
 _SHALLOW = 0.5
 # Depth that is rougher than this from pixel to pixel is smoothed before its ends are read [share of z].
@@ -167,7 +169,7 @@ def _outline_filled(item: ObjectView) -> tuple[np.ndarray, np.ndarray, np.ndarra
 def _shows_its_top(coordinates: np.ndarray) -> bool:
     """Whether the highest part of the points (N, 3) across, up, along reaches over most of their depth."""
     coordinates = thin(coordinates, _THINNED)
-    low, high = np.percentile(coordinates[:, 1], (1, 99))
+    low, high = levels_of(coordinates[:, 1], _ALMOST_ALL)
     top = coordinates[coordinates[:, 1] >= high - _TOP_SHARE * (high - low), 2]
-    near, far = np.percentile(coordinates[:, 2], (1, 99))
-    return bool(np.ptp(np.percentile(top, (1, 99))) >= _TOP_REACH * (far - near)) if len(top) > 2 else False
+    near, far = levels_of(coordinates[:, 2], _ALMOST_ALL)
+    return bool(np.ptp(levels_of(top, _ALMOST_ALL)) >= _TOP_REACH * (far - near)) if len(top) > 2 else False

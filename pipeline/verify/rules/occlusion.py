@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pipeline.geometry.objects import dilate
-from pipeline.geometry.occlusion import Contour, hidden_share_bounds, nearer_beside, separate
+from pipeline.geometry.occlusion import Contour, hidden_share_bounds, nearer_beside, nearer_lead, separate
 from pipeline.geometry.outlines import filled_share, junction_lead, masks_gap
 from pipeline.geometry.regions import boxes_gap
 from pipeline.records import Claim
@@ -191,8 +191,7 @@ def _scattered_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
         least = _STEP_DEVIATIONS * first.pair_noise(second) + _SLANT * view.spread
         if count:
             cues["owned"], cues["opposed"] = float((steps > least).mean()), float((steps < -least).mean())
-        levels = [np.quantile(values, np.linspace(0.05, 0.95, 19)) for values in (its, theirs)]
-        cues["nearer_beside"] = float(np.sign(levels[1][None, :] - levels[0][:, None]).mean())
+        cues["nearer_beside"] = nearer_lead(its, theirs)
         areas = [dilate(mask, round(max(sampling.width_px, sampling.height_px))) for mask in (own, others)]
         cues["filled"], cues["opposed_filled"] = (
             math.tanh(_FILLED_STEEPNESS * filled_share(*pair)) for pair in (areas, areas[::-1])

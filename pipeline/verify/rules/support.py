@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.geometry.backprojection import back_project_pixels
+from pipeline.geometry.objects import levels_of
 
 if TYPE_CHECKING:
     from pipeline.verify.rules.object_view import ObjectView
@@ -77,7 +78,7 @@ def find_support(item: ObjectView) -> Support | None:
     if np.count_nonzero(level) < _FEWEST_FOOT_PX:
         return None
     # A carrier lies higher than what is seen beside it.
-    height_of = float(np.percentile(heights[level], 75))
+    height_of = float(levels_of(heights[level], 0.75))
     bearing = level & (np.abs(heights - height_of) < slack)
     pixels = np.stack((places[0][0][inside][bearing], places[0][1][inside][bearing]), axis=1)
     return Support(height_of, pixels, float(np.count_nonzero(bearing) / len(columns)))
