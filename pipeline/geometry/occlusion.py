@@ -304,7 +304,7 @@ def nearer_beside(coordinate: np.ndarray, first: np.ndarray, second: np.ndarray,
 
 
 def nearer_lead(first: np.ndarray, second: np.ndarray) -> float:
-    """Difference of the shares of pairs of order coordinates, one of each, in which the first and the second is nearer."""
+    """Difference of the shares of pairs of order coordinates, one of each, in which the first is nearer and farther."""
     ours, theirs = levels_of(first, _LEVELS), levels_of(second, _LEVELS)
     return float(np.sign(theirs[None, :] - ours[:, None]).mean())
 

@@ -133,4 +133,4 @@ def reach(coordinates: np.ndarray, is_open: np.ndarray) -> Reach:
 
 
 def _is_open(end: np.ndarray) -> bool:
-    return np.count_nonzero(end) > _OPEN_SHARE * len(end)
+    return int(np.count_nonzero(end)) > _OPEN_SHARE * len(end)

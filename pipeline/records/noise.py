@@ -126,9 +126,9 @@ class NoiseModels:
 
     Args:
         models: By name of the backend. ``sensor``, ``scanner`` (a sensor's scattered returns), ``shape`` (a network's
-            depth, known at least up to scale) and ``affine`` stand for all others of their kind that are named here, ``unknown_shape`` and
-            ``unknown_affine`` for networks that are not, and for files. In place of a model, a mapping names the
-            numbers in which a backend differs from its kind; None leaves a number as it is.
+            depth, known at least up to scale) and ``affine`` stand for all others of their kind that are named here,
+            ``unknown_shape`` and ``unknown_affine`` for networks that are not, and for files. In place of a model, a
+            mapping names the numbers in which a backend differs from its kind; None leaves a number as it is.
 
     Raises:
         ConfigError: If one of these six is missing, or a number is out of range.

@@ -52,6 +52,20 @@ def test_up_of_a_floor_and_a_wall_is_exact_in_any_unit(pitch_deg: float, roll_de
     assert found.error_rad < math.radians(2)
 
 
+@pytest.mark.parametrize("fall_deg", [2.0, 3.0, 4.0])
+def test_up_of_a_road_that_falls_to_both_sides_is_within_its_error_where_surfaces_may_be_uneven(
+    fall_deg: float,
+) -> None:
+    up, right, _ = axes(8)
+    turn = math.radians(fall_deg)
+    sides = [math.cos(turn) * -up + sign * math.sin(turn) * right for sign in (-1, 1)]
+    road = cast(*((side, 1.6) for side in sides))
+    even, uneven = (estimate_up(*road, CAMERA, relative_noise=0.004, uneven_rad=error) for error in (0.0, 0.035))
+    assert even is not None and uneven is not None
+    assert angle_deg(even.direction, up) > 5 * math.degrees(even.error_rad)
+    assert angle_deg(uneven.direction, up) < math.degrees(uneven.error_rad) < 8
+
+
 def test_up_of_two_walls_and_a_ceiling() -> None:
     up, right, away = axes(-15)
     found = estimate_up(

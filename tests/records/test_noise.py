@@ -11,13 +11,14 @@ import pytest
 from pipeline.api import load_config
 from pipeline.config.build import build, build_stages
 from pipeline.config.overrides import options_of
-from pipeline.records import DepthKind, DepthMap
+from pipeline.records import DepthKind, DepthMap, Sampling
 from pipeline.records.errors import ConfigError
 from pipeline.records.noise import (
     AFFINE,
     EXACT,
     KINDS,
     NANO,
+    SCANNER,
     SENSOR,
     SHAPE,
     UNKNOWN_AFFINE,
@@ -34,6 +35,10 @@ DEFAULTS = {**NoiseModels().models, **NoiseModels().changes}
 
 def depth(kind: str, source: str = "none", backend: str = "someone's") -> DepthMap:
     return DepthMap.from_values(VALUES, kind, source, backend=backend)
+
+
+def scattered(source: str, backend: str) -> DepthMap:
+    return replace(depth("metric", source, backend), sampling=Sampling(2.0, 5.0, is_scattered=True))
 
 
 def test_near_places_share_their_error_and_far_ones_do_not() -> None:
@@ -60,6 +65,9 @@ def test_values_other_than_standard_deviations_are_refused(name: str, value: obj
     [
         (depth("metric", "sensor"), SENSOR),
         (depth("metric", "sensor", "file"), SENSOR),
+        (scattered("sensor", "lidar"), SCANNER),
+        (scattered("sensor", "file"), SCANNER),
+        (scattered("model", "file"), UNKNOWN_SHAPE),
         (depth("metric", "model", "zoedepth"), SHAPE),
         (depth("metric", "anchor", "moge"), SHAPE),
         (depth("metric", "anchor", "midas anchored"), SHAPE),
@@ -83,6 +91,12 @@ def test_values_other_than_standard_deviations_are_refused(name: str, value: obj
 )
 def test_a_map_gets_the_model_of_its_backend_or_else_of_its_kind(given: DepthMap, expected: NoiseModel) -> None:
     assert NoiseModels().of(given) is expected
+
+
+def test_a_scanner_s_error_does_not_grow_with_distance_as_that_of_other_sensors_does() -> None:
+    near_m, far_m = 1.0, 30.0
+    assert SCANNER.smooth(far_m) == SCANNER.smooth(near_m) < SENSOR.smooth(far_m) / 5
+    assert 0.01 < 5 * SCANNER.smooth(5.0) < 0.03
 
 
 def test_a_backend_s_own_model_goes_before_that_of_its_kind() -> None:

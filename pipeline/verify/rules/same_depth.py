@@ -10,11 +10,14 @@ from pipeline.records.message import message
 from pipeline.verify.rules.base import Finding
 from pipeline.verify.rules.object_view import ObjectView
 
+# The middle of an object that reaches far into the scene may be meant elsewhere: a share of its range of depth.
+_MIDDLE_SHARE = 0.15
+
 
 def judge(claim: Claim, subject: ObjectView, other: ObjectView) -> Finding:
     """Compare the relative difference of two depths with the tolerance."""
     gap = other.pixels.median - subject.pixels.median
-    sigma = subject.pair_noise(other)
+    sigma = math.hypot(subject.pair_noise(other), *(_MIDDLE_SHARE * _range(item) for item in (subject, other)))
     tolerance = subject.view.settings.tolerance
     return Finding(
         probability_about(gap, sigma, -tolerance, tolerance),
@@ -24,3 +27,9 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView) -> Finding:
         {"difference_relative": math.expm1(gap)},
         needs="needs_depth_for_tolerance",
     )
+
+
+def _range(item: ObjectView) -> float:
+    """Range of the order coordinates of an object, its outermost 6 % aside."""
+    quantiles = item.pixels.quantiles
+    return float(quantiles[-3] - quantiles[2])

@@ -15,6 +15,7 @@ from verifiers import WEIGHTS, uncalibrated
 from verify.rules.frames import disparity, exact_depth, objects, predicted, rescaled, seen, sensed
 
 from pipeline.geometry.objects import ObjectPixels
+from pipeline.geometry.scattered import depth_of_returns
 from pipeline.records import Claim, DepthKind, DepthMap, Origin, Region, Status
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.rules.base import CannotMeasure
@@ -112,6 +113,33 @@ def test_a_refusal_is_repeated() -> None:
         with pytest.raises(CannotMeasure, match="'crumb' has") as caught:
             crumb.pixels  # noqa: B018
         assert caught.value.regions == (0,)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("share, is_enough", [(0.05, False), (0.09, False), (0.11, True), (0.3, True)])
+def test_an_object_that_hardly_has_depth_is_not_judged_by_the_rest(share: float, is_enough: bool, masked: bool) -> None:
+    left, top, right, bottom = box = scenes.OBJECTS["lamp"][0]
+    rows, columns = (slice(top, bottom), slice(left, right))
+    valid = np.ones(scenes.depth_m().shape, bool)
+    count = (bottom - top) * (right - left)
+    valid[rows, columns] = (np.arange(count) < share * count).reshape(bottom - top, right - left)
+    mask = np.zeros_like(valid)
+    mask[rows, columns] = True
+    depth = DepthMap.from_values(np.where(valid, scenes.depth_m(), 0), "metric", "sensor")
+    (found,) = in_scene(depth, Region("lamp", box, mask=mask if masked else None))
+    if is_enough:
+        assert found.pixels.median == pytest.approx(np.log(1.5), abs=1e-3)
+        return
+    with pytest.raises(CannotMeasure, match=rf"^Only {share:.0%} of 'lamp' has valid depth\.$"):
+        found.pixels  # noqa: B018
+
+
+def test_returns_of_a_scanner_cover_little_of_their_box_and_are_enough() -> None:
+    hit = np.zeros(scenes.depth_m().shape, bool)
+    hit[::5, ::3] = True
+    depth = depth_of_returns(np.where(hit, scenes.depth_m(), 0).astype(np.float32), hit, "lidar")
+    (found,) = in_scene(depth, Region("lamp", scenes.OBJECTS["lamp"][0]))
+    assert found.pixels.median == pytest.approx(np.log(1.5), abs=1e-3)
 
 
 def test_text_on_an_object_does_not_take_its_pixels() -> None:
