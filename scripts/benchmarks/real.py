@@ -38,6 +38,7 @@ _WEAK = ("weak_sensors_indoor", "weak_sensors_phone", "weak_sensors_sunrgbd", "w
 ROWS: tuple[Row, ...] = (
     Row("kitti", ("kitti",), 0.97, 0.60),
     Row("kitti, sizes", ("kitti",), 0.95, 0.30, ("size",)),
+    Row("kitti, 32 lines", ("kitti_32_lines",), 0.97),
     Row("sensors", _SENSORS, 0.985, 0.80),
     Row("phone and rgbd frames, full size", ("sensors_phone", "rgbd_sensor"), 0.985, 0.85),
     Row("phone frames, own size of the depth", ("phone_own_size",), 0.95),

@@ -10,11 +10,16 @@ import numpy as np
 
 from pipeline.datasets.base import Case
 from pipeline.geometry.boxes_3d import project_box
+from pipeline.geometry.scattered import depth_of_returns
 from pipeline.records import Box, DepthMap, Frame, Origin, Region, Sampling
+from pipeline.records.camera import Camera
 from pipeline.synthetic.depth_errors import monocular_disparity, monocular_metric, sensor_depth
 
 # A scanner's beam covers this share of the spacing of its returns, and its range errs by this share of z.
 _BEAM_SHARE, _RANGE_ERROR = 0.5, 0.002
+# Angles between the lines of a scanner of 32 lines and between the returns of one, as in nuScenes, and the height of a
+# line in a finer scan [deg].
+_LINES_DEG, _RETURNS_DEG, _LINE_DEG = 1.33, 0.33, 0.33
 # Edges of a model's box are off by a share of the side between these, and so many boxes lie on a neighbour.
 _BOX_ERRORS, _NEIGHBOUR_SHARE = (0.05, 0.15), 0.03
 _LEAST_SIDE_PX = 3.0
@@ -28,7 +33,8 @@ class Variant(StrEnum):
     """What is done to a case.
 
     ``sensor``, ``monocular``, ``network``: simulated sensor depth, a network's disparity, or its metric depth, in place
-    of exact depth. ``scanner``: single returns of a scanner. ``weak_network``: depth as a weak network predicts it.
+    of exact depth. ``scanner``: single returns of a scanner. ``fewer_lines``: those that a scanner of 32 lines would
+    have of a finer scan. ``weak_network``: depth as a weak network predicts it.
     ``amodal_boxes``: boxes around the whole object, hidden parts included. ``inexact_boxes``: boxes with a model's
     errors.
     """
@@ -37,6 +43,7 @@ class Variant(StrEnum):
     MONOCULAR = "monocular"
     NETWORK = "network"
     SCANNER = "scanner"
+    FEWER_LINES = "fewer_lines"
     WEAK_NETWORK = "weak_network"
     AMODAL_BOXES = "amodal_boxes"
     INEXACT_BOXES = "inexact_boxes"
@@ -78,6 +85,8 @@ def _changed(
         return monocular_disparity(depth.values, seed)
     if variant is Variant.NETWORK:
         return monocular_metric(depth.values, seed)
+    if variant is Variant.FEWER_LINES:
+        return with_fewer_lines(depth, frame.camera, rng)
     return scanned(depth, spacing_px, rng) if variant is Variant.SCANNER else weakly_predicted(depth, rng)
 
 
@@ -102,6 +111,27 @@ def scanned(depth: DepthMap, spacing_px: tuple[int, int], rng: np.random.Generat
         backend="lidar",
         sampling=Sampling(float(spacing_px[0]), float(spacing_px[1]), is_scattered=True),
     )
+
+
+def with_fewer_lines(depth: DepthMap, camera: Camera, rng: np.random.Generator) -> DepthMap:
+    """The returns of a scan that a scanner of 32 lines would have: every few lines, and one return per step along them.
+
+    Args:
+        depth: Scattered returns of a finer scan.
+        camera: Intrinsics of its frame; the scanner is taken to be level with it.
+        rng: Chooses which lines stay.
+    """
+    rows, columns = np.nonzero(depth.valid)
+    ray_x, ray_y = (columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy
+    elevation_deg = np.degrees(np.arctan2(-ray_y, np.hypot(ray_x, 1))) + rng.uniform(0, _LINES_DEG)
+    steps = np.floor(np.degrees(np.arctan2(ray_x, 1)) / _RETURNS_DEG)
+    on_line = np.flatnonzero(elevation_deg % _LINES_DEG < _LINE_DEG)
+    cells = np.stack((np.floor(elevation_deg / _LINES_DEG), steps), axis=1)[on_line]
+    _, first = np.unique(cells, axis=0, return_index=True)
+    kept = on_line[first]
+    valid = np.zeros_like(depth.valid)
+    valid[rows[kept], columns[kept]] = True
+    return depth_of_returns(np.where(valid, depth.values, 0), valid, depth.backend)
 
 
 def weakly_predicted(depth: DepthMap, rng: np.random.Generator) -> DepthMap:

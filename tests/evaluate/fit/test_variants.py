@@ -27,6 +27,13 @@ def case() -> Case:
     return Case(replace(made, frames=frames, depth=(), regions=regions, claims=claims))
 
 
+def scanned_case() -> Case:
+    """The same with returns of a scanner, on every third row and second column."""
+    made = case()
+    depth = scanned(depth_of(made), (2, 3), np.random.default_rng(0))
+    return replace(made, scene=replace(made.scene, frames=(replace(made.scene.frames[0], given_depth=depth),)))
+
+
 def depth_of(made: Case) -> DepthMap:
     depth = made.scene.frames[0].given_depth
     assert depth is not None
@@ -35,13 +42,27 @@ def depth_of(made: Case) -> DepthMap:
 
 @pytest.mark.parametrize("variant", list(Variant))
 def test_a_seed_gives_one_form(variant: Variant) -> None:
-    one, same, other = (varied(case(), variant, seed) for seed in (1, 1, 2))
+    of = scanned_case if variant is Variant.FEWER_LINES else case
+    one, same, other = (varied(of(), variant, seed) for seed in (1, 1, 2))
     assert depth_of(one).digest == depth_of(same).digest
     assert [region.box_px for region in one.scene.regions] == [region.box_px for region in same.scene.regions]
     if variant is Variant.INEXACT_BOXES:
         assert [region.box_px for region in one.scene.regions] != [region.box_px for region in other.scene.regions]
     elif variant is not Variant.AMODAL_BOXES:
         assert depth_of(one).digest != depth_of(other).digest
+
+
+def test_a_scan_with_fewer_lines_holds_returns_of_the_scan_on_lines_that_are_farther_apart() -> None:
+    before = depth_of(scanned_case())
+    after = depth_of(varied(scanned_case(), Variant.FEWER_LINES, 3))
+    assert not (after.valid & ~before.valid).any()
+    np.testing.assert_array_equal(after.values[after.valid], before.values[after.valid])
+    assert 0.05 < after.valid.sum() / before.valid.sum() < 0.5
+    assert after.sampling.is_scattered and after.backend == "lidar"
+    assert after.sampling.height_px > before.sampling.height_px
+    # 1.33 degrees of this camera are 3.5 pixels in its middle.
+    lines = np.flatnonzero(after.valid.any(axis=1))
+    assert np.diff(lines).min() >= 3
 
 
 @pytest.mark.parametrize(
