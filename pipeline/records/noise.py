@@ -14,6 +14,8 @@ from pipeline.records.settings import NonNegative, SettingError, checked
 
 # A smooth error as large as the depth itself leaves nothing to judge.
 _USELESS = 1.0
+# An image whose predictions are this many times farther apart than usual is unlike those that the network learned from.
+_UNFAMILIAR = 2.0
 
 
 @checked
@@ -37,6 +39,8 @@ class NoiseModel:
         scale: Error of a metric scale that the backend states itself, over frames: the root of the mean square of
             log(true / stated). None leaves it to the error budget.
         typical_disagreement: Median of ``DepthMap.disagreement`` over the frames of the fit; None if unknown.
+        unfamiliar: Least smooth error of images whose predictions are more than twice as far apart as usual, as a
+            fraction; None where it was not measured.
 
     Raises:
         ConfigError: If a number is negative or not finite.
@@ -51,6 +55,7 @@ class NoiseModel:
     blur_px: NonNegative = 0.0
     scale: NonNegative | None = None
     typical_disagreement: NonNegative | None = None
+    unfamiliar: NonNegative | None = None
 
     def of_image(self, depth: DepthMap) -> NoiseModel:
         """The model with the smooth error that one map shows, see ``image_factor``."""
@@ -58,6 +63,8 @@ class NoiseModel:
         if factor == 1:
             return self
         relative = min(factor * self.relative, max(_USELESS, self.relative))
+        if disagreement_factor(depth.disagreement, self.typical_disagreement) > _UNFAMILIAR:
+            relative = max(relative, self.unfamiliar or 0.0)
         return replace(self, relative=relative, relative_per_m=factor * self.relative_per_m)
 
     def smooth(self, level: float) -> float:
@@ -94,7 +101,13 @@ AFFINE = NoiseModel(relative=0.12, place_share=0.15, pixel=0.002, far_share=0.15
 UNKNOWN_SHAPE = NoiseModel(relative=0.249, place_share=0.13, pixel=0.0025, blur_px=2.0, scale=0.786)
 UNKNOWN_AFFINE = NoiseModel(relative=0.293, place_share=0.11, pixel=0.003, far_share=0.15, blur_px=2.0)
 NANO = NoiseModel(
-    relative=0.0537, place_share=0.09, pixel=0.0007, far_share=0.267, blur_px=2.0, typical_disagreement=0.0095
+    relative=0.0537,
+    place_share=0.09,
+    pixel=0.0007,
+    far_share=0.267,
+    blur_px=2.0,
+    typical_disagreement=0.0095,
+    unfamiliar=0.47,
 )
 KINDS = ("sensor", "scanner", "shape", "affine", "unknown_shape", "unknown_affine")
 """Models of depth whose backend has none of its own."""

@@ -70,7 +70,8 @@ def test_the_fit_does_not_depend_on_unknown_scale_and_shift(truths: list[DepthMa
             offset = np.float32(shift * affine * np.ptp(made.values))
             changed.append((replace(made, values=np.float32(scale) * (made.values + offset)), truth))
         found, expected = (
-            vars(replace(fit_noise(made), scale=0, typical_disagreement=0)) for made in (changed, original)
+            vars(replace(fit_noise(made), scale=0, typical_disagreement=0, unfamiliar=0))
+            for made in (changed, original)
         )
         assert found == pytest.approx(expected, rel=0.02, abs=2e-3)
 

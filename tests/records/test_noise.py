@@ -187,6 +187,18 @@ def test_an_image_has_the_larger_of_the_errors_that_it_shows(
     assert model.of_image(shown) == replace(model, relative=expected * 0.02, relative_per_m=expected * 0.01)
 
 
+@pytest.mark.parametrize(
+    "disagreement, misfit, expected",
+    [(0.02, 1.0, 0.1), (0.0201, 1.0, 0.4), (0.05, 1.0, 0.4), (0.1, 1.0, 0.5), (None, 5.0, 0.25), (0.01, 3.0, 0.15)],
+)
+def test_an_image_whose_predictions_are_far_apart_is_unfamiliar(
+    disagreement: float | None, misfit: float, expected: float
+) -> None:
+    model = NoiseModel(relative=0.05, typical_disagreement=0.01, unfamiliar=0.4)
+    shown = replace(depth("disparity_affine"), disagreement=disagreement, misfit=misfit)
+    assert model.of_image(shown).relative == pytest.approx(expected)
+
+
 def test_no_image_s_smooth_error_exceeds_its_depth() -> None:
     shown = replace(depth("disparity_affine"), misfit=100.0)
     assert NoiseModel(relative=0.1).of_image(shown).relative == 1.0

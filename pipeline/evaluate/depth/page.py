@@ -20,6 +20,7 @@ NOISE_HEADINGS = {
     "blur_px": "Blur of steps [px]",
     "scale": "Scale error, logarithm",
     "typical_disagreement": "Typical disagreement",
+    "unfamiliar": "Smooth error of unfamiliar images",
 }
 """Headings of the numbers of a noise model; errors are fractions of the depth."""
 
