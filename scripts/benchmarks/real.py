@@ -35,6 +35,7 @@ class Row:
 _SENSORS = ("sensors_indoor", "sensors_phone", "sensors_sunrgbd", "sensors_truth")
 _NETWORKS = ("networks_saved", "networks_hallway")
 _WEAK = ("weak_sensors_indoor", "weak_sensors_phone", "weak_sensors_sunrgbd", "weak_tabletop_boxes")
+_NANO = ("nano_kitti", "nano_indoor", "nano_tabletop", "nano_points")
 ROWS: tuple[Row, ...] = (
     Row("kitti", ("kitti",), 0.97, 0.60),
     Row("kitti, sizes", ("kitti",), 0.95, 0.30, ("size",)),
@@ -45,6 +46,7 @@ ROWS: tuple[Row, ...] = (
     Row("networks", _NETWORKS, 0.98, 0.65),
     Row("networks, occlusion", _NETWORKS, 0.98, 0.50, _OCCLUSION),
     Row("weak network", _WEAK, 0.95),
+    Row("small network on photos", _NANO, 0.95),
     Row("table tops, boxes", ("tabletop_boxes",), 0.97, 0.55),
     Row("table tops, masks", ("tabletop_masks",), 0.98, 0.85),
     Row("table tops, masks 2 px off", ("tabletop_masks_2px_off",), 0.98, 0.78),
