@@ -158,14 +158,20 @@ class Calibration:
             self._made[key] = curve if isinstance(curve, Curve) else Curve(**curve)
 
     @staticmethod
-    def key(rule: str, depth: DepthMap) -> str | None:
-        """Family of relations and class of depth of a rule's verdicts; None where the rule depends on no depth."""
-        family = FAMILIES.get(rule)
-        return None if family is None else f"{family}/{class_of(depth)}"
+    def key(rule: str, depth: DepthMap, is_familiar: bool = True) -> str | None:
+        """Family of relations and class of depth of a rule's verdicts; None where the rule depends on no depth.
 
-    def of(self, rule: str, depth: DepthMap) -> tuple[str, Curve] | None:
-        """Key and curve for verdicts of a rule on a depth map; None where the rule depends on no depth."""
-        key = self.key(rule, depth)
+        Args:
+            rule: Name of the rule.
+            depth: The depth map.
+            is_familiar: Whether its network knows such images; if not, ``unfamiliar`` is the class.
+        """
+        family = FAMILIES.get(rule)
+        return None if family is None else f"{family}/{class_of(depth) if is_familiar else 'unfamiliar'}"
+
+    def of(self, rule: str, depth: DepthMap, is_familiar: bool = True) -> tuple[str, Curve] | None:
+        """Key and curve for verdicts of a rule on a depth map; None where the rule depends on no depth. See ``key``."""
+        key = self.key(rule, depth, is_familiar)
         if key is None:
             return None
         own = f"{key}/{depth.backend}"
@@ -189,6 +195,6 @@ class NoCalibration(Calibration):
     curves: Mapping[str, Curve | Mapping[str, Any]] = field(default_factory=dict)
     name: str = "none"
 
-    def of(self, rule: str, depth: DepthMap) -> tuple[str, Curve] | None:
+    def of(self, rule: str, depth: DepthMap, is_familiar: bool = True) -> tuple[str, Curve] | None:
         """No curve."""
         return None

@@ -63,9 +63,14 @@ class NoiseModel:
         if factor == 1:
             return self
         relative = min(factor * self.relative, max(_USELESS, self.relative))
-        if disagreement_factor(depth.disagreement, self.typical_disagreement) > _UNFAMILIAR:
+        if not self.knows(depth):
             relative = max(relative, self.unfamiliar or 0.0)
         return replace(self, relative=relative, relative_per_m=factor * self.relative_per_m)
+
+    def knows(self, depth: DepthMap) -> bool:
+        """Whether a map shows an image like those that its network learned from, as far as that can be told."""
+        factor = disagreement_factor(depth.disagreement, self.typical_disagreement)
+        return self.unfamiliar is None or factor <= _UNFAMILIAR
 
     def smooth(self, level: float) -> float:
         """Smooth error at a level: z [m] of metric depth, otherwise anything, as a fraction."""

@@ -37,7 +37,9 @@ from pipeline.verify.views import Views, views_of
 _MOST_CERTAIN = 1e-6
 # Depth whose distance to that of the calibration is larger is unlike it [standard deviations].
 _FAMILIAR = 3.0
-_NEEDS_CALIBRATION = "needs_calibration"
+_NEEDS_CALIBRATION, _NEEDS_NETWORK = "needs_calibration", "needs_network"
+# Findings with these needs say themselves why they decide nothing.
+_EXPLAINED = (_NEEDS_CALIBRATION, _NEEDS_NETWORK, NEEDS_CONFIRMATION)
 # Boxes that overlap more than this cannot be told apart.
 _SAME_IOU = 0.95
 
@@ -145,7 +147,7 @@ class Verifier:
                 if by_depth:
                     finding = judge_alternatives(rule, claim, located, **relation.options)
                     if (own := curves[frame]) is not None:
-                        finding = self._calibrated(finding, own[1])
+                        finding = self._calibrated(finding, own[1], views[frame].is_familiar)
                 else:
                     finding = rule(claim, *located, **relation.options)
                 finding = self._averaged(finding, trust, located)
@@ -166,16 +168,19 @@ class Verifier:
     def _curve(self, relation: Relation, view: FrameView) -> tuple[str, Curve] | None:
         """Key and curve of the calibration for verdicts about a relation in a frame with depth."""
         try:
-            return self.calibration.of(relation.rule, view.depth)
+            return self.calibration.of(relation.rule, view.depth, view.is_familiar)
         except CannotMeasure:
             return None
 
-    def _calibrated(self, finding: Finding, curve: Curve) -> Finding:
+    def _calibrated(self, finding: Finding, curve: Curve, is_familiar: bool) -> Finding:
         """The finding with its calibrated probability; it says so where that is what leaves it undecided."""
         probability = curve.apply(finding.probability)
         before, after = self._status(finding.probability), self._status(probability)
         if before is Status.UNDECIDED or after is not Status.UNDECIDED:
             return replace(finding, probability=probability)
+        if not is_familiar and curve.verdicts == 0:
+            note = finding.note + message("unfamiliar_image")
+            return replace(finding, probability=probability, note=note, needs=_NEEDS_NETWORK)
         note = finding.note + message("calibration_limits", verdicts=curve.verdicts)
         return replace(finding, probability=probability, note=note, needs=_NEEDS_CALIBRATION)
 
@@ -285,7 +290,7 @@ class Verifier:
             needs = message("needs_meant_frame")
         elif status is Status.UNDECIDED:
             # At exactly one half the note already says why nothing can be decided.
-            explained = probability == 0.5 or strongest.needs in (_NEEDS_CALIBRATION, NEEDS_CONFIRMATION)
+            explained = probability == 0.5 or strongest.needs in _EXPLAINED
             reason = strongest.note if explained else strongest.note + message("within_error")
             needs = message(strongest.needs)
         return _verdict(claim, language, status, reason, needs, strongest, probability=probability, evidence=evidence)

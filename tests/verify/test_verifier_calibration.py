@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import scenes
 from verifiers import WEIGHTS
 
 from pipeline.records import Claim, DepthKind
 from pipeline.records.calibration import Calibration, Curve
+from pipeline.records.error_budget import ErrorBudget
+from pipeline.records.noise import DEFAULTS, NoiseModel, NoiseModels
 from pipeline.verify.verifier import Verifier
 
 CLOSER = Claim("closer", "cup", "cabinet")
@@ -56,3 +60,23 @@ def test_affine_depth_has_the_curve_of_predicted_depth() -> None:
     depth = scenes.as_kind(scenes.depth_m(), DepthKind.DISPARITY_AFFINE)
     (verdict,) = verifier.judge(scenes.scene(depth), scenes.regions(), [CLOSER])
     assert verdict.calibration.curve == "order/predicted"
+
+
+@pytest.mark.parametrize(
+    "disagreement, curve, status", [(0.01, "order/predicted", "supported"), (0.03, "order/unfamiliar", "undecided")]
+)
+def test_a_network_decides_nothing_about_images_unlike_those_that_it_learned_from(
+    disagreement: float, curve: str, status: str
+) -> None:
+    noise = NoiseModels({**DEFAULTS, "own": NoiseModel(0.01, typical_disagreement=0.01, unfamiliar=0.05)})
+    curves = Calibration({"order/predicted": CURVE}, "mine")
+    verifier = Verifier(budget=ErrorBudget(noise=noise), weights=WEIGHTS, calibration=curves)
+    depth = replace(
+        scenes.as_kind(scenes.depth_m(), DepthKind.DISPARITY_AFFINE), backend="own", disagreement=disagreement
+    )
+    (verdict,) = verifier.judge(scenes.scene(depth), scenes.regions(), [CLOSER])
+    assert (verdict.calibration.curve, verdict.status) == (curve, status)
+    if status == "undecided":
+        assert verdict.probability == pytest.approx(0.9, abs=0.01)
+        assert verdict.reason.endswith("The image is unlike those that the depth network learned from.")
+        assert verdict.needs == "a depth network that knows such images"

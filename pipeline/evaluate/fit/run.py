@@ -181,7 +181,9 @@ def _stated(one: FitSet, case: Case, verifier: Verifier) -> list[Stated]:
     features = [features_of(depth) for depth in case.scene.depth]
     for item in _judged(one, case, verifier):
         frame = item.verdict.evidence[0].frame if item.verdict.evidence else 0
-        key = Calibration.key(RELATIONS[item.claim.relation].rule, case.scene.depth[frame])
+        depth = case.scene.depth[frame]
+        is_familiar = verifier.budget.noise.of(depth).knows(depth)
+        key = Calibration.key(RELATIONS[item.claim.relation].rule, depth, is_familiar)
         if key is not None and item.verdict.probability is not None:
             truth, probability = bool(item.claim.truth), item.verdict.probability
             found.append(Stated(key, case.group, probability, truth, one.is_rendered, features[frame]))

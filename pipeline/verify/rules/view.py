@@ -101,6 +101,11 @@ class FrameView:
         return self.errors.noise
 
     @property
+    def is_familiar(self) -> bool:
+        """Whether the network of the depth knows such images, see ``NoiseModel.knows``."""
+        return self.budget.noise.of(self.depth).knows(self.depth)
+
+    @property
     def spread(self) -> float:
         """Unit of differences of the order coordinate, see ``coordinate_spread``."""
         return self.errors.spread
