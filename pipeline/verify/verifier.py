@@ -178,7 +178,7 @@ class Verifier:
         before, after = self._status(finding.probability), self._status(probability)
         if before is Status.UNDECIDED or after is not Status.UNDECIDED:
             return replace(finding, probability=probability)
-        if not is_familiar and curve.verdicts == 0:
+        if not is_familiar:
             note = finding.note + message("unfamiliar_image")
             return replace(finding, probability=probability, note=note, needs=_NEEDS_NETWORK)
         note = finding.note + message("calibration_limits", verdicts=curve.verdicts)
