@@ -139,7 +139,8 @@ def query_stage(
 
 def build_source(config: DictConfig) -> Source:
     """The source of the items."""
-    source: Source = build(config.input, {"question": _asked(config), "claims": config.claims})
+    claims = OmegaConf.to_container(config.claims) if OmegaConf.is_config(config.claims) else config.claims
+    source: Source = build(config.input, {"question": _asked(config), "claims": claims})
     return source
 
 

@@ -139,6 +139,14 @@ def test_the_configuration_makes_a_source(repository, image):
     assert len(source.scene(item).frames) == 2
 
 
+@pytest.mark.parametrize("claims", [[CLAIM], {"claims": [CLAIM], "regions": []}], ids=["a list", "with regions"])
+def test_the_configuration_holds_claims_as_well_as_the_file_of_them(repository, image, claims):
+    config = OmegaConf.load(repository / "conf" / "input" / "auto.yaml")
+    config.path = str(image("a.png"))
+    source = build_source(OmegaConf.create({"input": config, "question": None, "questions": None, "claims": claims}))
+    assert [claim.relation for claim in source.scene(source.items()[0]).claims] == [CLAIM["relation"]]
+
+
 def test_claims_by_item_must_name_an_item_of_the_input(image):
     claims = {"items": {"other": {"claims": [CLAIM]}}}
     with pytest.raises(InputError, match=r"claims name the items 'other', but the input has 'photo'; use"):
