@@ -144,7 +144,8 @@ def test_the_configuration_holds_claims_as_well_as_the_file_of_them(repository, 
     config = OmegaConf.load(repository / "conf" / "input" / "auto.yaml")
     config.path = str(image("a.png"))
     source = build_source(OmegaConf.create({"input": config, "question": None, "questions": None, "claims": claims}))
-    assert [claim.relation for claim in source.scene(source.items()[0]).claims] == [CLAIM["relation"]]
+    (item,) = source.items()
+    assert [claim.relation for claim in source.scene(item).claims] == [CLAIM["relation"]]
 
 
 def test_claims_by_item_must_name_an_item_of_the_input(image):
