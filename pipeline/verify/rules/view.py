@@ -100,7 +100,7 @@ class FrameView:
         """Noise model of the depth's backend."""
         return self.errors.noise
 
-    @property
+    @cached_property
     def is_familiar(self) -> bool:
         """Whether the network of the depth knows such images, see ``NoiseModel.knows``."""
         return self.budget.noise.of(self.depth).knows(self.depth)
