@@ -100,7 +100,10 @@ def _best_plane(
 
 
 def _through(corners: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Planes (value, slopes along x and y) through triples of points (N, 3, 3) with values (N, 3), but thin ones."""
+    """Planes (value, slopes along x and y) through triples of points (N, 3, 3) with values (N, 3).
+
+    Thin triples, which give no plane, are left out.
+    """
     # In closed form: a batch of small systems costs several times more.
     _, (x, x_1, x_2), (y, y_1, y_2) = np.moveaxis(corners, (2, 1), (0, 1))
     value, value_1, value_2 = values.T
