@@ -12,6 +12,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from pipeline.geometry.robust import MOST_READ
 from pipeline.records import DepthKind, DepthMap, Sampling, ScaleSource
 
 # Single returns fill less of the blocks that they lie in, and touch another return less often.
@@ -23,7 +24,6 @@ _FEWEST = 30
 # Returns of one line are this many times closer to each other than to those of other lines.
 _LINE_RATIO = 8.0
 _NEIGHBOURS = 9
-_SAMPLED = 4000
 # Fewest rows and columns from which an enlarged map is recognised, and its least factor.
 _FEWEST_COPIED, _LEAST_COPIES = 8, 1.5
 
@@ -121,7 +121,7 @@ def spacing_px(valid: np.ndarray) -> tuple[float, float]:
     points = np.argwhere(valid)[:, ::-1].astype(np.float64)
     if len(points) < 2:
         return 1.0, 1.0
-    chosen = points[:: max(1, len(points) // _SAMPLED)]
+    chosen = points[:: max(1, len(points) // MOST_READ)]
     count = min(_NEIGHBOURS, len(points))
     area = np.pi * float(np.median(cKDTree(points).query(chosen, k=count)[0][:, -1])) ** 2 / count
     # Squeezed along x, the nearest neighbour is one of the same line; along y, one of the next.
