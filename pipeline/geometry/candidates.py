@@ -25,8 +25,8 @@ NEIGHBOUR_SPACINGS = 2.5
 """Returns within so many spacings of each other are neighbours."""
 GAP = 0.03
 """Depth of one surface does not jump by more than this share of z, or of the frame's range."""
-# Depth beside the box within this share of z, or of the frame's range, of a surface continues it.
-_SAME = 0.01
+SAME = 0.01
+"""Depth within this share of z, or of the frame's range, of a surface continues it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +152,7 @@ def surface_cues(
     places = np.flatnonzero(own)
     rows, columns = np.divmod(places[:: 1 + len(places) // MOST_COMPARED], own.shape[1])
     values = np.sort(patch.coordinate[patch.box][rows, columns])
-    low, high = values[len(values) // 20] - _SAME * patch.spread, values[-1 - len(values) // 20] + _SAME * patch.spread
+    low, high = values[len(values) // 20] - SAME * patch.spread, values[-1 - len(values) // 20] + SAME * patch.spread
     beside = patch.beside
     # The outermost places, a few strays aside.
     stray = len(rows) // 50

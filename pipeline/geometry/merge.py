@@ -14,11 +14,8 @@ from scipy.spatial import cKDTree
 
 from pipeline.geometry.backprojection import project
 from pipeline.geometry.extents import thin
-from pipeline.geometry.robust import CLEAR, FEWEST, MOST_COMPARED
+from pipeline.geometry.robust import CLEAR, FEWEST, MOST, MOST_COMPARED
 from pipeline.records.camera import Camera
-
-# Where the other frame looks through more than this share of the points, the object is not there.
-_SEEN_THROUGH = 0.5
 
 
 @dataclass(frozen=True)
@@ -126,4 +123,4 @@ def seen_through(
 
 def contradicts(first: Agreement, through: Sequence[float | None]) -> bool:
     """Whether two frames contradict each other, by distance or because one looks through the other's points."""
-    return first.is_contradiction or any(share is not None and share > _SEEN_THROUGH for share in through)
+    return first.is_contradiction or any(share is not None and share > MOST for share in through)

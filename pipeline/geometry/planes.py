@@ -23,7 +23,7 @@ _LEAST_ANGLE_RAD = math.radians(1.0)
 _OPTIMISM = 1.3
 # Cameras are turned about the view little more than this, and directions farther apart are rivals [rad].
 _APART_RAD = math.radians(12.0)
-# With a larger error up is not known; where nothing upright confirms it, neither if the camera is turned by more. Cameras
+# With a larger error, or a camera that is turned by more where nothing upright confirms it, up is not known; cameras
 # are tilted up by hardly more [rad].
 _WORST_RAD = math.radians(15.0)
 # A rival with this share of the best support makes it a guess.

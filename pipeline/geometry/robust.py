@@ -24,6 +24,8 @@ FEWEST_OF_PLANES = 50
 """Fewer samples than this show no planes."""
 LITTLE = 0.1
 """Less than this share of something is too little to go by."""
+MOST = 0.5
+"""More than this share is most of something."""
 GOOD_PART = 0.3
 """From this share on, a part stands for the whole."""
 

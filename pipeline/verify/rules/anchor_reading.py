@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pipeline.geometry.backprojection import back_project_pixels
+from pipeline.geometry.candidates import SAME
 from pipeline.geometry.floor import LOWER, MOST_BELOW, floor_pixels
 from pipeline.geometry.known_lengths import (
     KnownLength,
@@ -25,16 +26,13 @@ from pipeline.geometry.robust import CLEAR, MOST_COMPARED
 from pipeline.geometry.visibility import reach
 from pipeline.records import Anchor, AnchorKind, Origin, Region
 from pipeline.verify.rules.base import CannotMeasure
-from pipeline.verify.rules.merged import CENTRE_SHARE
+from pipeline.verify.rules.extents import CENTRE_SHARE
 from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import LEAST_NOISE, FrameView
 
 # Difference of the visible extent of objects from the true one, as standard deviations [fraction]; without gravity a
 # height may be foreshortened, or include a visible top.
-_SIZE_ERRORS = {"width": 0.08, "height": 0.06, "depth": 0.1}
-_TILTED_ERROR = 0.2
-# Pixels this far from the level surface still belong to it, as a share of its distance.
-_FLOOR_SHARE = 0.01
+_SIZE_ERROR, _TILTED_ERROR = 0.1, 0.2
 # Most pixels of a frame in which a floor is searched.
 _MOST_SEARCHED = 6000
 # A smooth error of depth also tilts a plane, which moves it by so much of that error.
@@ -151,14 +149,14 @@ def _level(view: FrameView, rays: np.ndarray, values: np.ndarray) -> np.ndarray 
         or np.count_nonzero(depth.valid & (below > LOWER * lowest.offset)) > MOST_BELOW * depth.valid.sum()
     ):
         return None
-    tolerance = max(CLEAR * lowest.residual, _FLOOR_SHARE * lowest.offset)
+    tolerance = max(CLEAR * lowest.residual, SAME * lowest.offset)
     near: np.ndarray = np.abs(lowest.distances(rays * values[:, None])) <= tolerance
     return near
 
 
 def _size(item: ObjectView, side: str) -> tuple[tuple[Pixels, ...], Callable[[np.ndarray], float], float]:
     """Pixels, measure and error of an object's side: what the verifier measures, or without a shape its box's side."""
-    view, z, error = item.view, item.z, _SIZE_ERRORS[side]
+    view, z, error = item.view, item.z, _SIZE_ERROR
     if view.depth.kind.has_shape:
         found = item.extents
         part = found.of(side)

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 TOUCHING_PX = 2
 """Pixels this close to each other, or to the border of a frame, touch [px]."""
-# The places read on both sides of a contour lie this many edges apart.
-_READ_APART = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +136,7 @@ def _line(first: np.ndarray, second: np.ndarray, gap_px: int, corner: tuple[int,
 
 def _drift(view: FrameView) -> float:
     """How much the smooth error changes between the places that are read on both sides, as a share of itself."""
-    apart = _READ_APART * (view.edge_px + 1) / max(view.depth.shape)
+    apart = 2 * (view.edge_px + 1) / max(view.depth.shape)
     return math.sqrt(max(2 - 2 * view.noise.correlation(apart), 0.0)) if view.noise.place_share > 0 else 0.0
 
 

@@ -34,10 +34,8 @@ SAME_IOU = 0.7
 """Two boxes of one label that overlap more than this show the same object."""
 # A pixel lies on a plane around its box within this many deviations of the pixels plus this share of z or of the range.
 _ON_PLANE, _LEAST_ON_PLANE = 2.0, 0.002
-# Neighbouring pixels that differ by more than this share of z, or of the range, in the median show no surface.
-_NOISE = 0.08
-# A box holds another where it is this many times larger and this share of the other lies within.
-_MUCH_LARGER, _WITHIN = 2.5, 0.85
+# A box holds another where it is this many times larger and little of the other lies outside.
+_MUCH_LARGER = 2.5
 
 
 class Candidate(NamedTuple):
@@ -276,7 +274,7 @@ class CutOut:
         """Whether neighbouring pixels of an object differ too much for a surface."""
         both = found.core[:, 1:] & found.core[:, :-1]
         steps = np.abs(found.coordinate[:, 1:][both] - found.coordinate[:, :-1][both])
-        return steps.size > 0 and float(np.median(steps[:: max(1, len(steps) // 500)])) > _NOISE * self.view.spread
+        return steps.size > 0 and float(np.median(steps[:: max(1, len(steps) // 500)])) > LITTLE * self.view.spread
 
     def _is_small(self, valid: np.ndarray, count: int) -> bool:
         """Whether the region has too few pixels because of its area, rather than because of holes in its depth.
@@ -347,7 +345,7 @@ def _holds(outer: Region, inner: Region) -> bool:
     width = min(right, inner.box_px[2]) - max(left, inner.box_px[0])
     height = min(bottom, inner.box_px[3]) - max(top, inner.box_px[1])
     area = _area(inner)
-    return _area(outer) > _MUCH_LARGER * area and max(width, 0.0) * max(height, 0.0) > _WITHIN * area
+    return _area(outer) > _MUCH_LARGER * area and max(width, 0.0) * max(height, 0.0) > (1 - LITTLE) * area
 
 
 def _area(region: Region) -> float:

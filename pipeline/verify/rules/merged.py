@@ -18,12 +18,10 @@ from pipeline.geometry.merge import agreement, contradicts, merged, moved, relat
 from pipeline.geometry.planes import HELD_UP
 from pipeline.records import DepthKind
 from pipeline.verify.rules.base import CannotMeasure
-from pipeline.verify.rules.extents import TOP_CENTRE
+from pipeline.verify.rules.extents import CENTRE_SHARE, TOP_CENTRE
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.view import FrameView
 
-CENTRE_SHARE = 0.15
-"""How far a centre may lie from where points of one frame put it, as a share of the size; see ``TOP_CENTRE``."""
 # How wrong camera poses may be against each other: place [m] and direction [rad].
 _POSE_SHIFT_M, _POSE_TURN_RAD = 0.005, 0.003
 AROUND_RAD = math.radians(80.0)

@@ -14,8 +14,9 @@ from pipeline.verify.rules.base import Finding, number_probability
 from pipeline.verify.rules.extents import AXES
 from pipeline.verify.rules.object_view import ObjectView
 
-# How far the visible extent of a whole object is from the true one, as a share: corners turned away, round sides.
-_SHAPE_ERROR = {"width": 0.022, "height": 0.02, "depth": 0.08}
+# How far the visible width or height of a whole object, and its depth, are from the true ones, as a share: corners
+# turned away, round sides.
+SHAPE_ERROR, _DEPTH_ERROR = 0.022, 0.08
 # Cutting an object out of a box adds or removes a little.
 _BOX_ERROR = 0.03
 # Weight of a difference between the width of a box and that of the object found in it.
@@ -76,7 +77,7 @@ def measured(item: ObjectView, extent: str) -> Extent:
         ends,
         edge,
         view.budget.length(view.depth, view.camera.source),
-        _SHAPE_ERROR[extent],
+        _DEPTH_ERROR if extent == "depth" else SHAPE_ERROR,
         _BOX_ERROR if item.region.mask is None else 0.0,
     ]
     if extent == "width" and item.region.mask is None:
