@@ -10,16 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.geometry.regions import Window
+from pipeline.geometry.robust import HYPOTHESES, LITTLE, REFITS, SEED
 
 # Width of the ring: a share of the box's shorter side, in these bounds [px].
 _RING_SHARE, _RING_PX = 0.15, (3, 24)
-_MOST_PLANES = 3
-_HYPOTHESES = 48
 # Most ring pixels that hypotheses are scored on.
 _SCORED = 160
-# A plane must hold at least this share of the ring.
-_LEAST_SHARE = 0.12
-_SEED = 0
 
 
 def ring_window(window: Window, shape: tuple[int, int]) -> Window:
@@ -61,15 +57,15 @@ def surroundings(
     grid_x = grid_x + (window.left - around.left) - around.shape[1] / 2
     grid_y = grid_y + (window.top - around.top) - around.shape[0] / 2
     left = np.ones(len(rows), dtype=bool)
-    rng = np.random.default_rng(_SEED)
-    for _ in range(_MOST_PLANES):
+    rng = np.random.default_rng(SEED)
+    while True:
         plane, on_it = _best_plane(points[left], values[left], rng, tolerance, relative)
-        if plane is None or np.count_nonzero(on_it) < _LEAST_SHARE * len(rows):
+        if plane is None or np.count_nonzero(on_it) < LITTLE * len(rows):
             break
         expected = plane[0] + plane[1] * grid_x + plane[2] * grid_y
         found |= np.abs(near[box] - expected) < (tolerance * np.abs(expected) if relative else tolerance)
         left[np.flatnonzero(left)[on_it]] = False
-        if np.count_nonzero(left) < _LEAST_SHARE * len(rows):
+        if np.count_nonzero(left) < LITTLE * len(rows):
             break
     return found & valid[box]
 
@@ -81,7 +77,7 @@ def _best_plane(
     nothing = np.zeros(len(values), dtype=bool)
     if len(values) < 6:
         return None, nothing
-    chosen = rng.integers(len(values), size=(_HYPOTHESES, 3))
+    chosen = rng.integers(len(values), size=(HYPOTHESES, 3))
     planes = _through(points[chosen], values[chosen])
     if not len(planes):
         return None, nothing
@@ -89,7 +85,7 @@ def _best_plane(
     fits = np.abs(planes @ points.T - values) < allowed
     best = fits[int(np.argmax(fits.sum(axis=1)))]
     plane = None
-    for _ in range(2):
+    for _ in range(REFITS):
         if np.count_nonzero(best) < 6:
             return None, nothing
         # The points are centred, so the normal equations are well conditioned.

@@ -7,6 +7,7 @@ metres, or the unit of the points where depth is known up to its scale only.
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import cv2
 import numpy as np
@@ -14,22 +15,21 @@ from scipy.spatial import ConvexHull, QhullError
 
 from pipeline.geometry.backprojection import project
 from pipeline.geometry.extents import thin
+from pipeline.geometry.robust import MOST_COMPARED, REFITS
 from pipeline.records import Box, Box3D
 from pipeline.records.camera import Camera
 
 # What is closer to the camera's plane is cut off [m].
 _NEAREST_M = 0.05
-# Share of the points beyond each face that are taken for outliers [%].
-_TRIM_PERCENT = 0.5
-_TRIMS = 2
-# Angles that are compared, and how many points they are compared on.
+TRIM_PERCENT = 0.5
+"""Share of the points beyond each face of a box that are taken for outliers [%]."""
+# Angles that are compared.
 _ANGLES = 60
-_COMPARED = 500
 # Rectangles up to this much larger than the smallest are chosen by how well points line their edges.
 _ALMOST_SMALLEST = 1.12
-# Corners of a box in units of its half sides, and the pairs of them that are edges.
-_SIGNS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=np.float64)
-_EDGES = np.array([(a, b) for a in range(8) for b in range(a) if np.abs(_SIGNS[a] - _SIGNS[b]).sum() == 2])
+# Pairs of the corners of ``Box3D`` that are edges: those that differ along one axis.
+_SIGNS = np.array(list(product((-1, 1), repeat=3)))
+_EDGES = np.argwhere(np.tril((_SIGNS[:, None] != _SIGNS).sum(axis=-1) == 1))
 
 
 def rotation_angles(rotation: np.ndarray) -> tuple[float, float, float]:
@@ -226,7 +226,7 @@ def oriented_box(points: np.ndarray, up: np.ndarray) -> Box3D | None:
     angle = _rectangle_angle(level)
     side = math.cos(angle) * first + math.sin(angle) * np.cross(vertical, first)
     rotation = np.stack((side, np.cross(vertical, side), vertical), axis=1)
-    low, high = np.percentile(points @ rotation, (_TRIM_PERCENT, 100 - _TRIM_PERCENT), axis=0)
+    low, high = np.percentile(points @ rotation, (TRIM_PERCENT, 100 - TRIM_PERCENT), axis=0)
     centre = rotation @ ((low + high) / 2)
     return Box3D(tuple(centre), tuple(high - low), rotation_angles(rotation))
 
@@ -235,16 +235,16 @@ def _rectangle_angle(level: np.ndarray) -> float:
     """Angle of a side of the best rectangle around points (N, 2) [rad], in [0, pi/2)."""
     kept = level
     smallest = 0.0
-    for _ in range(_TRIMS):
+    for _ in range(REFITS):
         smallest = _least_area_angle(kept)
         own = level @ _turn(smallest)
-        low, high = np.percentile(own, (_TRIM_PERCENT, 100 - _TRIM_PERCENT), axis=0)
+        low, high = np.percentile(own, (TRIM_PERCENT, 100 - TRIM_PERCENT), axis=0)
         within = ((own >= low) & (own <= high)).all(axis=1)
         if np.count_nonzero(within) < 3:
             break
         kept = level[within]
     angles = np.append(np.arange(_ANGLES) * (math.pi / 2 / _ANGLES), smallest)
-    compared = thin(kept, _COMPARED)
+    compared = thin(kept, MOST_COMPARED)
     best = _closest(compared, angles)
     # A finer look around the best one.
     fine = best + np.linspace(-1, 1, 13) * (math.pi / 2 / _ANGLES)

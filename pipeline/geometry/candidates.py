@@ -14,22 +14,19 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pipeline.geometry.objects import modes_of, triangle
+from pipeline.geometry.robust import MOST_COMPARED, MOST_READ, STRAYS
 from pipeline.geometry.scattered import groups_of_pairs
 
 LEAST_SHARE = 0.05
-"""Surfaces with a smaller share of the box's depth are left out."""
+"""Surfaces with a smaller share of a box's depth, and smaller overlaps of two objects, are left out."""
 # Fewest returns of a surface among scattered ones.
 _FEWEST_RETURNS = 2
-# Neighbouring returns within so many spacings and this share of z are of one surface.
-_NEIGHBOUR_SPACINGS, _GAP = 2.5, 0.03
-# Depth beside the box within this share of z, or of the frame's range, of a surface continues it.
-_SAME = 0.01
-# Most returns that are grouped.
-_MOST_RETURNS = 4000
-# Most pixels that cues are read from.
-_SAMPLED = 600
-# Keeps the logarithm of a small share finite.
-_SHARE_FLOOR = 0.02
+NEIGHBOUR_SPACINGS = 2.5
+"""Returns within so many spacings of each other are neighbours."""
+GAP = 0.03
+"""Depth of one surface does not jump by more than this share of z, or of the frame's range."""
+SAME = 0.01
+"""Depth within this share of z, or of the frame's range, of a surface continues it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +63,7 @@ class Patch:
         outside = self.valid.copy()
         outside[self.box] = False
         found: np.ndarray = self.coordinate[outside]
-        return found[:: 1 + len(found) // _SAMPLED]
+        return found[:: 1 + len(found) // MOST_COMPARED]
 
     def share_outside(self, surface: np.ndarray) -> float:
         """Share of a surface, bool (H, W), that lies in the ring."""
@@ -108,13 +105,13 @@ def _connected(patch: Patch, spacing_px: tuple[float, float], least: float) -> l
     if len(rows) == 0:
         return []
     # Of very many returns, every n-th one shows the same groups.
-    step = 1 + len(rows) // _MOST_RETURNS
+    step = 1 + len(rows) // MOST_READ
     thin_rows, thin_columns = rows[::step], columns[::step]
     values = patch.coordinate[thin_rows, thin_columns]
     width_px, height_px = (side * math.sqrt(step) for side in spacing_px)
     places = np.stack((thin_columns / width_px, thin_rows / height_px), axis=1)
-    pairs = cKDTree(places).query_pairs(_NEIGHBOUR_SPACINGS, output_type="ndarray")
-    pairs = pairs[np.abs(np.subtract(*values[pairs].T)) < _GAP * patch.spread]
+    pairs = cKDTree(places).query_pairs(NEIGHBOUR_SPACINGS, output_type="ndarray")
+    pairs = pairs[np.abs(np.subtract(*values[pairs].T)) < GAP * patch.spread]
     labels = groups_of_pairs(pairs[:, 0], pairs[:, 1], len(values))
     inside = np.zeros_like(patch.valid)
     inside[patch.box] = True
@@ -153,9 +150,9 @@ def surface_cues(
     """
     own = surface[patch.box]
     places = np.flatnonzero(own)
-    rows, columns = np.divmod(places[:: 1 + len(places) // _SAMPLED], own.shape[1])
+    rows, columns = np.divmod(places[:: 1 + len(places) // MOST_COMPARED], own.shape[1])
     values = np.sort(patch.coordinate[patch.box][rows, columns])
-    low, high = values[len(values) // 20] - _SAME * patch.spread, values[-1 - len(values) // 20] + _SAME * patch.spread
+    low, high = values[len(values) // 20] - SAME * patch.spread, values[-1 - len(values) // 20] + SAME * patch.spread
     beside = patch.beside
     # The outermost places, a few strays aside.
     stray = len(rows) // 50
@@ -165,7 +162,7 @@ def surface_cues(
         for end, side in zip((rows, np.sort(columns)), own.shape, strict=True)
     ]
     return {
-        "share": math.log(float(patch.weight.ravel()[places].sum() / patch.total_weight) + _SHARE_FLOOR),
+        "share": math.log(float(patch.weight.ravel()[places].sum() / patch.total_weight) + STRAYS),
         "cover": sides[0] * sides[1],
         "around": float(((beside >= low) & (beside <= high)).mean()) if beside.size else 0.0,
         "farther_around": float((beside > high).mean()) if beside.size else 0.5,

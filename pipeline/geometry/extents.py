@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-# The smallest of many noisy distances is biased towards zero; this quantile of them stands for the gap.
-_NEAREST_QUANTILE = 0.02
+from pipeline.geometry.robust import STRAYS, inner_range
 
 
 def thin(points: np.ndarray, count: int) -> np.ndarray:
@@ -26,12 +25,13 @@ def nearest_points(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, n
     """
     # For a single query, a tree that is fast to build is fastest overall.
     distances, partners = cKDTree(second, balanced_tree=False, compact_nodes=False).query(first)
-    index = np.argsort(distances)[int(_NEAREST_QUANTILE * (len(first) - 1))]
+    # The smallest of many noisy distances is biased towards zero.
+    index = np.argsort(distances)[int(STRAYS * (len(first) - 1))]
     return first[index], second[partners[index]]
 
 
 def centre(points: np.ndarray) -> np.ndarray:
     """Middle of the visible surface's extent, axis by axis, without its outermost 2 %; float64 (3,)."""
-    low, high = np.percentile(points, (2, 98), axis=0)
+    low, high = inner_range(points)
     middle: np.ndarray = (low + high) / 2
     return middle

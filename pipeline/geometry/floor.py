@@ -7,30 +7,35 @@ import math
 import numpy as np
 
 from pipeline.geometry.known_lengths import shape_of
+from pipeline.geometry.planes import LEVEL
+from pipeline.geometry.robust import (
+    CLEAR,
+    FEWEST_OF_PLANES,
+    HYPOTHESES,
+    LITTLE,
+    MOST_COMPARED,
+    REFITS,
+    SEED,
+    inner_range,
+)
 from pipeline.records import DepthKind
 
-_HYPOTHESES = 300
-_FEWEST = 50
 # Nothing lies below a floor; below a table lies more than this share of the pixels.
 MOST_BELOW = 0.01
-_BELOW_TOLERANCES = 3.0
-# Most level surfaces examined, how far one must be below another as a factor of their distances to the camera, and how
-# far two level ones may seem turned against each other.
-_MOST_PLANES = 3
-_LOWER = 1.25
+# How far a level surface must be below another as a factor of their distances to the camera, and how far two level ones
+# may seem turned against each other.
+LOWER = 1.25
 _MOST_TURNED = 0.1
-_SCORED = 1500
-# Share of the pixels that must lie on the floor, how far it may be turned about the view, and how much of the
-# map's range it must cover, which a wall that faces the camera does not.
-_LEAST_SHARE = 0.1
-_MOST_ROLL = math.tan(math.radians(25.0))
+# How far a floor may be turned about the view, and how much of the map's range it must cover, which a wall that faces
+# the camera does not.
+_MOST_ROLL = math.tan(math.acos(LEVEL))
 _LEAST_RANGE = 0.2
 # Shifts tried for affine depth, in spreads of the map above the least.
 _SHIFTS = np.geomspace(0.02, 50.0, 18)
 
 
 def floor_pixels(
-    rays: np.ndarray, values: np.ndarray, kind: DepthKind, noise: float, *, seed: int = 0
+    rays: np.ndarray, values: np.ndarray, kind: DepthKind, noise: float, *, seed: int = SEED
 ) -> np.ndarray | None:
     """The pixels of the floor: the lowest of the larger planes that come nearer towards the bottom of the image.
 
@@ -49,9 +54,9 @@ def floor_pixels(
     Returns:
         bool (N,), or None where no such plane holds enough of them, or something lies below it.
     """
-    if len(values) < _FEWEST:
+    if len(values) < FEWEST_OF_PLANES:
         return None
-    low, high = np.quantile(values, (0.02, 0.98))
+    low, high = inner_range(values)
     spread = float(high - low)
     if spread <= 0:
         return None
@@ -74,9 +79,9 @@ def _lowest(rays: np.ndarray, target: np.ndarray, weights: np.ndarray, seed: int
     """Pixels of the lowest of the larger floor-like planes ``rays @ n = target``, bool (N,)."""
     left = weights > 0
     best: tuple[np.ndarray, np.ndarray] | None = None
-    for _ in range(_MOST_PLANES):
+    while True:
         found = _largest(rays, target, weights, left, seed)
-        if found is None or found[0].mean() < _LEAST_SHARE:
+        if found is None or found[0].mean() < LITTLE:
             break
         within, normal = found
         if best is None or _is_below(normal, best[1]):
@@ -86,16 +91,16 @@ def _lowest(rays: np.ndarray, target: np.ndarray, weights: np.ndarray, seed: int
         return None
     within, normal = best
     # Where the plane is seen, what lies below it is farther away than it.
-    low, high = np.quantile(rays[within, 1], (0.02, 0.98))
+    low, high = inner_range(rays[within, 1])
     beside = (rays[:, 1] >= low) & (rays[:, 1] <= high)
-    farther = beside & ((target - rays @ normal) * weights < -_BELOW_TOLERANCES)
+    farther = beside & ((target - rays @ normal) * weights < -CLEAR)
     return within if farther.mean() <= MOST_BELOW else None
 
 
 def _is_below(normal: np.ndarray, other: np.ndarray) -> bool:
     """Whether a plane is parallel to another, as far as the unknown shift allows to tell, and clearly lower."""
     turned = abs(normal[0] / normal[1] - other[0] / other[1])
-    return bool(turned < _MOST_TURNED and normal[1] * _LOWER < other[1])
+    return bool(turned < _MOST_TURNED and normal[1] * LOWER < other[1])
 
 
 def _largest(
@@ -113,15 +118,15 @@ def _largest(
     Returns:
         Its pixels, bool (N,), and n, float64 (3,); None where there is no such plane.
     """
-    if np.count_nonzero(left) < _FEWEST:
+    if np.count_nonzero(left) < FEWEST_OF_PLANES:
         return None
     rng = np.random.default_rng(seed)
-    chosen = rng.permutation(np.flatnonzero(left))[:_SCORED]
+    chosen = rng.permutation(np.flatnonzero(left))[:MOST_COMPARED]
     sample, sample_target, sample_weights = rays[chosen], target[chosen], weights[chosen]
-    triples = rng.integers(len(chosen), size=(_HYPOTHESES, 3))
+    triples = rng.integers(len(chosen), size=(HYPOTHESES, 3))
     corners = sample[triples]
     usable = np.abs(np.linalg.det(corners)) > 1e-6
-    range_per_slope = float(np.ptp(rays[:, 1])) / float(np.ptp(np.quantile(target, (0.02, 0.98))) or 1.0)
+    range_per_slope = float(np.ptp(rays[:, 1])) / float(np.ptp(inner_range(target)) or 1.0)
     normals = np.linalg.solve(corners[usable], sample_target[triples][usable][..., None])[..., 0]
     normals = normals[_is_floor(normals, range_per_slope)]
     if not len(normals):
@@ -129,9 +134,9 @@ def _largest(
     scores = (np.abs((normals @ sample.T - sample_target) * sample_weights) <= 1).sum(axis=1)
     normal = normals[int(np.argmax(scores))]
     within = np.zeros(len(rays), dtype=bool)
-    for _ in range(3):
+    for _ in range(REFITS):
         within = left & (np.abs((rays @ normal - target) * weights) <= 1)
-        if within.sum() < _FEWEST:
+        if within.sum() < FEWEST_OF_PLANES:
             return None
         rows = rays[within] * weights[within, None]
         normal = np.linalg.lstsq(rows, target[within] * weights[within], rcond=None)[0]

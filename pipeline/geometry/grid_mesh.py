@@ -10,14 +10,13 @@ import math
 
 import numpy as np
 
+from pipeline.geometry.robust import CLEAR
 from pipeline.records.camera import Camera
 
 # A surface that is turned away from the view by more than this looks like a step [deg].
 _STEEPEST_DEG = 82.0
 # A jump that neither side continues is a step if a surface turned by this much does not explain it [deg].
 _BEND_DEG = 45.0
-# Errors from pixel to pixel that a jump must exceed.
-_SIGMAS = 4.0
 
 
 def grid_triangles(
@@ -81,7 +80,7 @@ def _is_joined(inverse: np.ndarray, kept: np.ndarray, error: np.ndarray, angle: 
     both = kept[:, :-1] & kept[:, 1:]
     # Jumps as fractions of the inverse depth of the farther one.
     least = np.minimum(inverse[:, :-1], inverse[:, 1:])
-    noise = _SIGMAS * np.hypot(error[:, :-1], error[:, 1:])
+    noise = CLEAR * np.hypot(error[:, :-1], error[:, 1:])
     jump = np.abs(np.diff(inverse, axis=1)) / least
     steep = jump > math.tan(math.radians(_STEEPEST_DEG)) * angle + noise
     slope = np.diff(inverse, axis=1)

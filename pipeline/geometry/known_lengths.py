@@ -14,13 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.geometry.extents import centre, nearest_points
+from pipeline.geometry.robust import CLEAR, LITTLE, REFITS
 from pipeline.records import DepthKind
 
-# At most this share of the pixels of an object may have no z under a shift.
-_MOST_LOST = 0.1
 # A floor's normal may lean this far from the camera's own vertical.
 _LEAST_VERTICAL = math.cos(math.radians(60.0))
-_TRIM = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +85,7 @@ def measured_length(
     for pixels, factor in zip(known.objects, factors or (1.0,) * len(known.objects), strict=True):
         z = shape_of(pixels.values, kind, shift) * factor
         kept = np.isfinite(z)
-        if not kept.any() or kept.mean() < 1 - _MOST_LOST:
+        if not kept.any() or kept.mean() < 1 - LITTLE:
             return math.nan
         points.append(pixels.rays[kept] * (widening, widening, 1.0) * z[kept, None])
     length = known.measure(*points)
@@ -175,10 +173,10 @@ def plane_normal(points: np.ndarray) -> np.ndarray:
         return np.full(3, np.nan)
     kept = np.ones(len(points), dtype=bool)
     normal = np.full(3, np.nan)
-    for _ in range(3):
+    for _ in range(REFITS):
         normal = np.linalg.lstsq(points[kept], np.ones(int(kept.sum())), rcond=None)[0]
         residuals = np.abs(points @ normal - 1)
-        again = residuals <= _TRIM * max(1.4826 * float(np.median(residuals)), 1e-7)
+        again = residuals <= CLEAR * max(1.4826 * float(np.median(residuals)), 1e-7)
         if again.sum() < 3 or (again == kept).all():
             break
         kept = again

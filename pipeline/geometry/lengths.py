@@ -12,17 +12,22 @@ _CLAIM_SPREAD = 0.5
 # Some are far off.
 _WIDE_SPREAD, _WIDE_WEIGHT = 2.0, 0.1
 _GRID = np.linspace(-5.0, 5.0, 1001)
-_PRIOR = np.exp(-0.5 * (_GRID / _CLAIM_SPREAD) ** 2) + _WIDE_WEIGHT * np.exp(-0.5 * (_GRID / _WIDE_SPREAD) ** 2)
-# A measurement is never trusted more than this: standard deviation of the logarithm.
-_LEAST_SIGMA = 0.004
-# Hidden parts below this share of the error are ignored.
-_NOTICEABLE = 1e-3
+LEAST_SIGMA = 0.004
+"""A measurement is never trusted more than this, and less that is hidden is ignored: deviation of a logarithm."""
 # Beyond this logarithm and this many deviations a claim's number is absurd, or trivially correct.
-_FAR, _FAR_DEVIATIONS, _LEAST = 1.5, 8.0, 1e-4
+_FAR, _FAR_DEVIATIONS = 1.5, 8.0
 # A hidden share exceeds its lower bound by this share of what is left open, on average.
 _MEAN_EXCESS = 0.2
 # Weight of an unrelated measurement.
 _OUTLIER = 0.0005
+
+
+def _bell(deviations: np.ndarray) -> np.ndarray:
+    bell: np.ndarray = np.exp(-0.5 * deviations**2)
+    return bell
+
+
+_PRIOR = _bell(_GRID / _CLAIM_SPREAD) + _WIDE_WEIGHT * _bell(_GRID / _WIDE_SPREAD)
 
 
 def length_probability(
@@ -61,20 +66,20 @@ def length_probability(
     # The grid is centred on the claim to keep the allowed range well inside.
     centre = low if high == math.inf else (high if least <= 0 else (low + high) / 2)
     lengths = centre + _GRID
-    sigma = max(sigma, _LEAST_SIGMA)
+    sigma = max(sigma, LEAST_SIGMA)
     deviation = math.log(max(measured, 1e-9)) - lengths
-    if hidden > _NOTICEABLE * sigma:
+    if hidden > LEAST_SIGMA:
         likelihood = _exponential(deviation, sigma, hidden)
-    elif covered > _NOTICEABLE * sigma:
+    elif covered > LEAST_SIGMA:
         likelihood = _exponential(-deviation, sigma, covered)
     else:
-        likelihood = np.exp(-0.5 * (deviation / sigma) ** 2) / sigma
+        likelihood = _bell(deviation / sigma) / sigma
     likelihood = likelihood + _OUTLIER
     # Grid cells at the ends of the allowed range count in part.
     cell = _GRID[1] - _GRID[0]
     within = np.clip((high - lengths) / cell + 0.5, 0, 1) * np.clip((lengths - low) / cell + 0.5, 0, 1)
     if within.sum() < 1e-6:
-        within = np.exp(-0.5 * ((lengths - centre) / cell) ** 2)
+        within = _bell((lengths - centre) / cell)
     correct, wrong = _PRIOR * within, _PRIOR * (1 - within)
     if wrong.sum() <= 0:
         return 0.5
@@ -98,9 +103,9 @@ def _far(least: float, most: float, measured: float, longer: float, shorter: flo
     above = math.log(measured / max(most, 1e-12)) if most < math.inf else -math.inf
     below = math.log(max(least, 1e-12) / measured) if least > 0 else -math.inf
     if above > _FAR + _FAR_DEVIATIONS * shorter or below > _FAR + _FAR_DEVIATIONS * longer:
-        return _LEAST
+        return _OUTLIER
     if above < -_FAR - _FAR_DEVIATIONS * longer and below < -_FAR - _FAR_DEVIATIONS * shorter:
-        return 1 - _LEAST
+        return 1 - _OUTLIER
     return None
 
 
@@ -125,7 +130,7 @@ def share_probability(least: float, most: float, low: float, high: float, sigma:
     value = most if least <= 0 else (least if most >= 1 else (least + most) / 2)
     shares = max(value, 1e-3) * np.exp(_GRID)
     beyond = (shares - low) / (_MEAN_EXCESS * max(high - low, 0.0) + sigma)
-    likelihood = np.where(beyond >= 0, np.exp(-np.maximum(beyond, 0)), np.exp(-0.5 * ((shares - low) / sigma) ** 2))
+    likelihood = np.where(beyond >= 0, np.exp(-np.maximum(beyond, 0)), _bell((shares - low) / sigma))
     likelihood *= ndtr((high - shares) / sigma)
     likelihood = np.where(shares <= 1, likelihood, 0.0) + _OUTLIER
     within = (shares >= least) & (shares <= most)

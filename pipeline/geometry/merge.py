@@ -14,16 +14,8 @@ from scipy.spatial import cKDTree
 
 from pipeline.geometry.backprojection import project
 from pipeline.geometry.extents import thin
+from pipeline.geometry.robust import CLEAR, FEWEST, MOST, MOST_COMPARED
 from pipeline.records.camera import Camera
-
-# Points of each cloud that are compared.
-_MOST = 600
-# Distances agree within this many standard deviations.
-_SIGMAS = 3.0
-# Where the other frame looks through more than this share of the points, the object is not there.
-_SEEN_THROUGH = 0.5
-# Fewer points in the other frame's image are not evidence.
-_FEWEST = 10
 
 
 @dataclass(frozen=True)
@@ -89,13 +81,13 @@ def agreement(first: np.ndarray, second: np.ndarray, error: float, *, spread: fl
         spread: Distance between neighbouring points of a cloud, which counts as error too.
 
     Returns:
-        The agreement; clouds of fewer than ten points contradict nothing.
+        The agreement; clouds of fewer than ``FEWEST`` points contradict nothing.
     """
-    if min(len(first), len(second)) < _FEWEST:
+    if min(len(first), len(second)) < FEWEST:
         return Agreement(False, float("inf"))
-    first, second = thin(first, _MOST), thin(second, _MOST)
+    first, second = thin(first, MOST_COMPARED), thin(second, MOST_COMPARED)
     distances = [cKDTree(two).query(one)[0] for one, two in ((first, second), (second, first))]
-    within = _SIGMAS * error + spread
+    within = CLEAR * error + spread
     nearest = min(float(np.percentile(part, 10)) for part in distances)
     offset = float(np.linalg.norm(np.median(first, axis=0) - np.median(second, axis=0)))
     size = max(float(np.linalg.norm(np.ptp(np.percentile(part, (5, 95), axis=0), axis=0))) for part in (first, second))
@@ -115,20 +107,20 @@ def seen_through(
         error: Standard deviation of the difference between a point's z and the depth.
 
     Returns:
-        A share in [0, 1], or None where fewer than ten points lie on valid depth of its image.
+        A share in [0, 1], or None where fewer than ``FEWEST`` points lie on valid depth of its image.
     """
-    points = thin(np.asarray(points, dtype=np.float64), _MOST)
+    points = thin(np.asarray(points, dtype=np.float64), MOST_COMPARED)
     pixels = project(points, camera)
     inside = np.isfinite(pixels).all(axis=1)
     columns, rows = np.round(np.where(inside[:, None], pixels, -1)).astype(np.intp).T
     inside &= (columns >= 0) & (rows >= 0) & (columns < camera.width) & (rows < camera.height)
     inside[inside] = valid[rows[inside], columns[inside]]
-    if np.count_nonzero(inside) < _FEWEST:
+    if np.count_nonzero(inside) < FEWEST:
         return None
     behind = depth_values[rows[inside], columns[inside]] - points[inside, 2]
-    return float((behind > _SIGMAS * error).mean())
+    return float((behind > CLEAR * error).mean())
 
 
 def contradicts(first: Agreement, through: Sequence[float | None]) -> bool:
     """Whether two frames contradict each other, by distance or because one looks through the other's points."""
-    return first.is_contradiction or any(share is not None and share > _SEEN_THROUGH for share in through)
+    return first.is_contradiction or any(share is not None and share > MOST for share in through)

@@ -16,19 +16,14 @@ from numpy.typing import ArrayLike
 
 from pipeline.geometry.extents import thin
 from pipeline.geometry.regions import Window
+from pipeline.geometry.robust import GOOD_PART, MOST_READ, inner_range
 from pipeline.records import DepthKind
 
 _BINS = 64
-# Quantiles that are kept of an object.
-_QUANTILES = 33
-# The edge that is left out shrinks until at least this share of an object is left.
-_LEAST_CORE = 0.3
-# Most pixels of an object that quantiles are read from.
-_SAMPLED = 4000
+QUANTILES = 33
+"""Quantiles that are kept of an object."""
 # Depths beyond this many ranges of the middle 80 % do not belong to the object.
 _STRAY_RANGES = 1.5
-# Below this share the pixels that no other box claims may be mere corners.
-_EXCLUSIVE_SHARE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +102,7 @@ def coordinate_spread(values: np.ndarray, valid: np.ndarray, kind: DepthKind) ->
         sample = values[valid]
     if sample.size < 2:
         return 0.0
-    low, high = np.percentile(sample, (2, 98))
+    low, high = inner_range(sample)
     return float(high - low)
 
 
@@ -134,7 +129,7 @@ def foreground(
     if len(modes) < 2:
         return modes[0]
     weight = np.minimum.outer(*(triangle(side) for side in candidates.shape))
-    if exclusive is not None and exclusive[candidates].mean() >= _EXCLUSIVE_SHARE:
+    if exclusive is not None and exclusive[candidates].mean() >= GOOD_PART:
         weight = weight * exclusive
     weights = np.array([weight[mode].sum() for mode in modes])
     enough = np.flatnonzero(weights >= min_share * weight[candidates].sum())
@@ -209,7 +204,7 @@ def erode(mask: np.ndarray, radius_px: int) -> np.ndarray:
     for radius in range(radius_px, 0, -1):
         kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
         core = cv2.erode(source, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0).astype(bool)
-        if core.sum() >= _LEAST_CORE * area:
+        if core.sum() >= GOOD_PART * area:
             return core
     return mask
 
@@ -225,13 +220,13 @@ def object_of(window: Window, mask: np.ndarray, coordinate: np.ndarray, edge_px:
     if not mask.any():
         return None
     core = erode(mask, edge_px)
-    levels = levels_of(coordinate[core], np.linspace(0, 1, _QUANTILES))
+    levels = levels_of(coordinate[core], np.linspace(0, 1, QUANTILES))
     return ObjectPixels(window, mask, core, coordinate, levels)
 
 
 def levels_of(values: np.ndarray, shares: ArrayLike) -> np.ndarray:
-    """Quantiles of values, float64, from at most twice ``_SAMPLED`` of them, which are evenly spaced."""
-    ordered = np.sort(values[:: max(1, len(values) // _SAMPLED)])
+    """Quantiles of values, float64, from at most twice ``MOST_READ`` of them, which are evenly spaced."""
+    ordered = np.sort(values[:: max(1, len(values) // MOST_READ)])
     return np.interp(np.multiply(shares, len(ordered) - 1), np.arange(len(ordered)), ordered)
 
 

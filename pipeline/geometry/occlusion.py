@@ -16,26 +16,24 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from pipeline.geometry.objects import ObjectPixels, dilate, erode, levels_of
+from pipeline.geometry.objects import QUANTILES, ObjectPixels, dilate, erode, levels_of
 from pipeline.geometry.outlines import hull_of
+from pipeline.geometry.robust import CLEAR, FEWEST, STRAYS
 from pipeline.records import DepthKind
 
-# Pixels beyond the eroded edge that the planes are fitted to, to either side: a share of the smaller object's side, at
-# least so many [px].
-_REACH_SHARE, _LEAST_REACH_PX = 0.08, 4
-# Fewest pixels of a one-sided fit, and its largest gain of variance; beyond, the plane is not continued.
-_FEWEST, _LARGEST_GAIN = 8, 25.0
+# What is beside a boundary: within this share of the smaller object's side, at least so many pixels.
+_BESIDE_SHARE, _LEAST_BESIDE_PX = 0.1, 4
+# Largest gain of variance of a one-sided fit; beyond, the plane is not continued.
+_LARGEST_GAIN = 25.0
 # The boundary may lie this far from where the masks put it [px].
 _PLACE_PX = 2.5
 # The band around a boundary: a share of the smaller object's side, in these bounds [px].
 _BAND_SHARE, _BAND_PX = 0.3, (8, 60)
 _FEWEST_AROUND = 20
-# Fewest pixels of a band beside another object, and the quantiles that it is compared by.
-_FEWEST_BESIDE, _LEVELS = 8, np.linspace(0.05, 0.95, 19)
-# What is above its neighbour: the sine of the direction in the image.
-_RISE = 0.3
-# A step is clear beyond this many standard deviations.
-_DEVIATIONS = 3.0
+# Quantiles that bands beside objects are compared by.
+_LEVELS = np.linspace(STRAYS, 1 - STRAYS, QUANTILES)
+RISE = 0.3
+"""What is above its neighbour: the sine of the direction in the image."""
 # Weight of a hollow below an object where up is unknown.
 _UNKNOWN_LEVEL = 0.3
 
@@ -84,6 +82,11 @@ _NO_NUMBERS, _NO_PLANES = np.empty(0), np.empty((0, 3))
 _NONE = Contour(
     _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_PLANES, _NO_PLANES, np.empty((0, 2)), 0.0
 )
+
+
+def beside_px(side_px: float) -> int:
+    """Width of the band beside a boundary that is read, for the side of the smaller object [px]."""
+    return max(_LEAST_BESIDE_PX, round(_BESIDE_SHARE * side_px))
 
 
 def separate(first: ObjectPixels, second: ObjectPixels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -160,7 +163,7 @@ def shared_contour(
         return _NONE
     rows, columns = np.nonzero(touching)
     side_px = math.sqrt(min(np.count_nonzero(whole_first), np.count_nonzero(whole_second)))
-    reach = edge_px + max(_LEAST_REACH_PX, round(_REACH_SHARE * side_px))
+    reach = edge_px + beside_px(side_px)
     top, bottom = max(rows.min() - 2 * reach, 0), rows.max() + 2 * reach + 1
     left, right = max(columns.min() - 2 * reach, 0), columns.max() + 2 * reach + 1
     crop = (slice(top, bottom), slice(left, right))
@@ -223,7 +226,7 @@ def _continued(
     value_x = summed(values * grid_x) - x * value
     value_y = summed(values * grid_y) - y * value
     normal = np.stack((n, sum_x, sum_y, sum_x, sum_xx, sum_xy, sum_y, sum_xy, sum_yy), axis=-1).reshape(-1, 3, 3)
-    enough = n >= _FEWEST
+    enough = n >= FEWEST
     normal[~enough] = np.eye(3)
     normal[:, (1, 2), (1, 2)] += 1e-3 * n[:, None] + 1e-9
     inverse = np.linalg.inv(normal)
@@ -296,8 +299,8 @@ def nearer_beside(coordinate: np.ndarray, first: np.ndarray, second: np.ndarray,
     for mask, other in ((first, second), (second, first)):
         band = mask & dilate(other, width_px)
         inner = band & erode(mask, edge_px)
-        band = inner if np.count_nonzero(inner) >= _FEWEST_BESIDE else band
-        if np.count_nonzero(band) < _FEWEST_BESIDE:
+        band = inner if np.count_nonzero(inner) >= FEWEST else band
+        if np.count_nonzero(band) < FEWEST:
             return 0.0
         values.append(coordinate[band])
     return nearer_lead(*values)
@@ -329,7 +332,7 @@ class Ownership:
 
 def clear_step(contour: Contour, noise: float, drift: float) -> np.ndarray:
     """Least step that is clear at each pixel, float64 (N,), positive; see ``ownership``."""
-    least: np.ndarray = _DEVIATIONS * np.hypot(noise * np.sqrt(contour.gains), drift) + contour.bends
+    least: np.ndarray = CLEAR * np.hypot(noise * np.sqrt(contour.gains), drift) + contour.bends
     return np.maximum(least, 1e-12)
 
 
@@ -358,8 +361,8 @@ def ownership(
     return Ownership(
         float(first.mean()),
         float(second.mean()),
-        _stands(hollow & (contour.rises > _RISE), second_level),
-        _stands(hollow & (contour.rises < -_RISE), first_level),
+        _stands(hollow & (contour.rises > RISE), second_level),
+        _stands(hollow & (contour.rises < -RISE), first_level),
     )
 
 

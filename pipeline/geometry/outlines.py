@@ -10,9 +10,7 @@ import cv2
 import numpy as np
 
 from pipeline.geometry.objects import dilate
-
-# Least share of a disc around a junction that belongs to neither of the two.
-_FREE_SHARE = 0.1
+from pipeline.geometry.robust import LITTLE
 
 
 def hull_of(mask: np.ndarray) -> np.ndarray:
@@ -62,6 +60,6 @@ def junction_lead(first: np.ndarray, second: np.ndarray, radius_px: float) -> fl
         rows, columns = np.indices(free[near].shape)
         disc = (rows + top - y) ** 2 + (columns + left - x) ** 2 <= radius_px**2
         one, other, neither = (float(mask[near][disc].mean()) for mask in (first, second, free))
-        if neither >= _FREE_SHARE:
+        if neither >= LITTLE:
             leads.append(2 * (abs(other - 0.5) - abs(one - 0.5)))
     return float(np.mean(leads)) if leads else 0.0

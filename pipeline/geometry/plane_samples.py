@@ -12,23 +12,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.geometry.robust import FEWEST_OF_PLANES, GOOD_PART, HYPOTHESES, MOST_COMPARED, REFITS, SEED, STRAYS
 from pipeline.records.camera import Camera
 
 _SAMPLES = 1900
-_LEAST_SAMPLES = 40
 # Side of a block, in the pixels of it that are read.
 _BLOCK_PX = 5
-# A block must have so much valid depth.
-_FILLED_SHARE = 0.3
-_MOST_PLANES = 8
-# Most samples that hypotheses are scored on.
-_SCORED = 1000
-_LEAST_SHARE = 0.02
-_TRIPLES = 80
-_LOCAL = 160
 # Places of the image within which errors of depth may be common, along its longer side.
 _PLACES = 8
-_REFITS = 3
 # Errors of neighbouring places are correlated, so a plane absorbs more of them than of independent ones.
 _ABSORBED = 1.6
 
@@ -97,8 +88,8 @@ def sampled(depth_values: np.ndarray, valid: np.ndarray, camera: Camera) -> Samp
     filled = mean(kept)
     pixel_x = np.broadcast_to(step * np.arange(columns * block, dtype=np.float32), kept.shape)
     pixel_y = np.broadcast_to(step * np.arange(rows * block, dtype=np.float32)[:, None], kept.shape)
-    usable = filled > _FILLED_SHARE
-    if np.count_nonzero(usable) < _LEAST_SAMPLES:
+    usable = filled > GOOD_PART
+    if np.count_nonzero(usable) < FEWEST_OF_PLANES:
         return None
     weight = np.where(usable, filled, 1)
     disparity = np.where(usable, mean(inverse) / weight, 0).astype(np.float64)
@@ -134,7 +125,7 @@ def _local_slopes(rays: np.ndarray, disparity: np.ndarray, usable: np.ndarray) -
     return slopes
 
 
-def surface_planes(samples: Samples, relative_noise: float, seed: int = 0) -> tuple[SurfacePlane, ...]:
+def surface_planes(samples: Samples, relative_noise: float, seed: int = SEED) -> tuple[SurfacePlane, ...]:
     """The largest planes of a surface, each of samples that no larger one has.
 
     Hypotheses are the local planes and seeded triples of samples; all are scored at once, and the best is
@@ -148,7 +139,7 @@ def surface_planes(samples: Samples, relative_noise: float, seed: int = 0) -> tu
     points = samples.points / samples.scale
     tolerance = max(0.004, 2 * relative_noise)
     slopes = _hypotheses(points, samples.normals, seed)
-    scored = np.random.default_rng(seed).permutation(len(points))[:_SCORED]
+    scored = np.random.default_rng(seed).permutation(len(points))[:MOST_COMPARED]
     scores = slopes.astype(np.float32) @ points[scored].T.astype(np.float32)
     scores -= 1
     scores *= 1 / tolerance
@@ -158,11 +149,11 @@ def surface_planes(samples: Samples, relative_noise: float, seed: int = 0) -> tu
     np.maximum(scores, 0, out=scores)
     free = np.ones(len(points), dtype=bool)
     planes: list[SurfacePlane] = []
-    while len(planes) < _MOST_PLANES:
+    while True:
         best = int(np.argmax(scores @ free[scored].astype(np.float32)))
         slope, covariance, on_it = _refitted(points, samples.places, slopes[best], free, tolerance, relative_noise)
         share = float(np.mean(on_it & free))
-        if share < _LEAST_SHARE:
+        if share < STRAYS:
             break
         length = float(np.linalg.norm(slope))
         normal = -slope / length
@@ -177,8 +168,8 @@ def _hypotheses(points: np.ndarray, normals: np.ndarray, seed: int) -> np.ndarra
     rng = np.random.default_rng(seed)
     facing = -np.einsum("ij,ij->i", normals, points)
     local = np.flatnonzero(facing > 1e-3)
-    local = rng.permutation(local)[:_LOCAL]
-    triples = points[rng.integers(len(points), size=(_TRIPLES, 3))]
+    local = rng.permutation(local)[:HYPOTHESES]
+    triples = points[rng.integers(len(points), size=(HYPOTHESES, 3))]
     usable = np.abs(np.linalg.det(triples)) > 1e-6
     through = np.linalg.solve(triples[usable], np.ones((np.count_nonzero(usable), 3, 1)))[..., 0]
     return np.concatenate((-normals[local] / facing[local, None], through, np.array([[0.0, 0.0, 1.0]])))
@@ -198,7 +189,7 @@ def _refitted(
     those that the plane itself may have absorbed.
     """
     bread = np.eye(3)
-    for _ in range(_REFITS):
+    for _ in range(REFITS):
         deviations = points @ slope - 1
         # Tukey's weights keep points that merely come near from pulling.
         weights = np.where(free, np.maximum(0, 1 - (deviations / tolerance) ** 2) ** 2, 0)

@@ -12,30 +12,33 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.geometry.plane_samples import Samples, SurfacePlane, sampled, surface_planes
+from pipeline.geometry.robust import REFITS
 from pipeline.records.camera import Camera
 
-_REFITS = 3
-# Where up is for a camera that is held upright.
-_HELD_UP = np.array((0.0, -1.0, 0.0))
+HELD_UP = np.array((0.0, -1.0, 0.0))
+"""Where up is for a camera that is held upright."""
 # Angles below this are not told apart, whatever the fit's own error says [rad].
 _LEAST_ANGLE_RAD = math.radians(1.0)
-_LEAST_ERROR_RAD = math.radians(0.05)
 # The fits' own errors come out too small by this, as smooth errors of depth are partly absorbed by the planes.
 _OPTIMISM = 1.3
-# Two directions farther apart are rivals, and a rival with this share of the best support makes it a guess.
-_RIVAL_RAD = math.radians(12.0)
+# Cameras are turned about the view little more than this, and directions farther apart are rivals [rad].
+_APART_RAD = math.radians(12.0)
+# With a larger error, or a camera that is turned by more where nothing upright confirms it, up is not known; cameras
+# are tilted up by hardly more [rad].
+_WORST_RAD = math.radians(15.0)
+# A rival with this share of the best support makes it a guess.
 _RIVAL_SHARE = 0.75
-# The same where nothing upright confirms the best: a floor beside a large ramp.
-_RIVAL_SHARE_ALONE = 0.2
 # A ceiling is seen by cameras that are tilted less than this.
 _CEILING_RAD = math.radians(35.0)
-# How people hold cameras: turned about the view this little, tilted down up to this much, tilted up this little.
-_ROLL_RAD, _DOWN_RAD, _RAISED_RAD = (math.radians(angle) for angle in (12.0, 50.0, 15.0))
-# Share of the surface that must be level, and that must be level or upright.
-_LEVEL_SHARE, _SUPPORT_SHARE = 0.06, 0.2
-# Where nothing upright confirms it, more must be level and the camera held as most are.
-_ALONE_SHARE, _ALONE_ROLL_RAD, _UPRIGHT_SHARE = 0.25, math.radians(15.0), 0.03
-_WORST_ERROR_RAD = math.radians(15.0)
+MOST_TILT_DEG = 47.0
+"""Cameras are tilted down up to this much; with more, a wall could be mistaken for a floor [deg]."""
+LEVEL = 0.9
+"""A surface is level where the cosine of its normal to gravity is larger."""
+LEVEL_SHARE = 0.06
+"""Least share of the surface that a level surface must hold; with less that is upright, nothing confirms it."""
+# Share of the surface that must be level or upright; and, where nothing upright confirms it, level, without a rival
+# of so much of its support: a floor beside a large ramp.
+_SUPPORT_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -114,18 +117,20 @@ def estimate_up(
     shares = np.array([_shares(candidate, planes) for candidate in candidates])
     scores = shares.sum(axis=1) * [_plausibility(candidate) for candidate in candidates]
     best = int(np.argmax(scores))
-    rivals = np.arccos(np.clip(candidates @ candidates[best], -1, 1)) > _RIVAL_RAD
-    is_confirmed = shares[best, 1] >= _UPRIGHT_SHARE
-    if (scores[rivals] > (_RIVAL_SHARE if is_confirmed else _RIVAL_SHARE_ALONE) * scores[best]).any():
+    rivals = np.arccos(np.clip(candidates @ candidates[best], -1, 1)) > _APART_RAD
+    is_confirmed = shares[best, 1] >= LEVEL_SHARE
+    if (scores[rivals] > (_RIVAL_SHARE if is_confirmed else _SUPPORT_SHARE) * scores[best]).any():
         return None
     direction, error_rad = _refined(candidates[best], planes)
     level, upright = _shares(direction, planes)
     # Planes that are neither level nor upright cast doubt on those that are.
     error_rad *= sum(plane.share for plane in planes) / max(level + upright, 1e-9)
-    if level < _LEVEL_SHARE or level + upright < _SUPPORT_SHARE or error_rad > _WORST_ERROR_RAD:
+    if level < LEVEL_SHARE or level + upright < _SUPPORT_SHARE or error_rad > _WORST_RAD:
         return None
     pitch, roll = _pitch_and_roll(direction)
-    if upright < _UPRIGHT_SHARE and (level < _ALONE_SHARE or abs(roll) > _ALONE_ROLL_RAD or pitch > _DOWN_RAD):
+    if upright < LEVEL_SHARE and (
+        level < _SUPPORT_SHARE or abs(roll) > _WORST_RAD or pitch > math.radians(MOST_TILT_DEG)
+    ):
         return None
     return Up(direction, float(error_rad), float(level + upright))
 
@@ -167,7 +172,7 @@ def support_plane(
     middle = float(np.median(heights[start : start + counts[start]]))
     within = level & (np.abs(np.log(np.where(below > 0, below, 1)) - middle) <= width)
     share = float(within.mean())
-    if share < _LEVEL_SHARE:
+    if share < LEVEL_SHARE:
         return None
     height = float(np.median(below[within]))
     return Plane(normal, height, share, float(np.sqrt(np.mean((below[within] - height) ** 2))))
@@ -193,13 +198,13 @@ def _candidates(planes: tuple[SurfacePlane, ...], max_tilt_rad: float) -> np.nda
     found = []
     for index, plane in enumerate(planes):
         for sign, limit in ((1.0, max_tilt_rad), (-1.0, min(max_tilt_rad, _CEILING_RAD))):
-            if sign * plane.normal @ _HELD_UP > math.cos(limit):
+            if sign * plane.normal @ HELD_UP > math.cos(limit):
                 found.append(sign * plane.normal)
         for other in planes[:index]:
             edge = np.cross(plane.normal, other.normal)
             length = float(np.linalg.norm(edge))
-            if length > 0.5 and abs(edge @ _HELD_UP) > length * math.cos(min(max_tilt_rad, _CEILING_RAD)):
-                found.append(edge * np.sign(edge @ _HELD_UP) / length)
+            if length > 0.5 and abs(edge @ HELD_UP) > length * math.cos(min(max_tilt_rad, _CEILING_RAD)):
+                found.append(edge * np.sign(edge @ HELD_UP) / length)
     return np.array(found).reshape(-1, 3)
 
 
@@ -224,15 +229,15 @@ def _pitch_and_roll(up: np.ndarray) -> tuple[float, float]:
     """Pitch (downwards) and roll of a camera [rad]."""
     forward = np.array((0.0, 0.0, 1.0))
     return math.asin(float(np.clip(-up @ forward, -1, 1))), math.asin(
-        float(np.clip(up @ np.cross(_HELD_UP, forward), -1, 1))
+        float(np.clip(up @ np.cross(HELD_UP, forward), -1, 1))
     )
 
 
 def _plausibility(up: np.ndarray) -> float:
     """Plausibility of a direction, given how people hold cameras, in (0, 1]."""
     pitch, roll = _pitch_and_roll(up)
-    beyond = max(0.0, pitch - _DOWN_RAD, -_RAISED_RAD - pitch)
-    return _fit(roll, 2 * _ROLL_RAD) * _fit(beyond, _ROLL_RAD)
+    beyond = max(0.0, pitch - math.radians(MOST_TILT_DEG), -_WORST_RAD - pitch)
+    return _fit(roll, 2 * _APART_RAD) * _fit(beyond, _APART_RAD)
 
 
 def _refined(up: np.ndarray, planes: tuple[SurfacePlane, ...]) -> tuple[np.ndarray, float]:
@@ -242,7 +247,7 @@ def _refined(up: np.ndarray, planes: tuple[SurfacePlane, ...]) -> tuple[np.ndarr
     across it.
     """
     error_rad = math.inf
-    for _ in range(_REFITS):
+    for _ in range(REFITS):
         side = np.cross(up, np.eye(3)[int(np.argmin(np.abs(up)))])
         side /= np.linalg.norm(side)
         axes = np.stack((side, np.cross(up, side)))
@@ -277,4 +282,4 @@ def _refined(up: np.ndarray, planes: tuple[SurfacePlane, ...]) -> tuple[np.ndarr
         error_rad = _OPTIMISM * math.sqrt(float(np.trace(covariance)) * excess)
         up = up + axes.T @ step
         up = up / np.linalg.norm(up)
-    return up, math.hypot(error_rad, _LEAST_ERROR_RAD)
+    return up, error_rad

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.geometry.known_lengths import KnownLength, Pixels, bend, length_errors, measured_length, shape_of
+from pipeline.geometry.robust import STRAYS
 from pipeline.records import DepthKind
 from pipeline.records.errors import MessageError
 
@@ -23,7 +24,7 @@ _LEAST_ERROR = 1e-6
 _GRID = np.linspace(math.log(1e-3), math.log(1e3), 139)
 # Other shifts whose misfit is larger by less than this, and whose z differ by more than this, are rivals.
 _RIVAL_MISFIT, _RIVAL_DIFFERENCE = 4.0, 0.05
-_MOST_MINIMA, _MOST_HALVINGS = 6, 6
+_MOST_HALVINGS = 6
 # The misfit, in standard deviations, up to which known lengths may be said to fit the depth.
 _MOST_MISFIT = 25.0
 # A flat region counts as this many independent measurements, because neighbouring pixels share their errors.
@@ -145,7 +146,7 @@ class _Search:
         self, known: tuple[KnownLength, ...], kind: DepthKind, flat: tuple[Pixels, ...], levels: np.ndarray
     ) -> None:
         self.known, self.kind, self.flat, self.levels = known, kind, flat, levels
-        low, high = np.interp((0.02, 0.98), np.linspace(0, 1, len(levels)), levels)
+        low, high = np.interp((STRAYS, 1 - STRAYS), np.linspace(0, 1, len(levels)), levels)
         objects = [pixels.values for item in known for pixels in item.objects] + [pixels.values for pixels in flat]
         self.spread = float(high - low) or float(np.ptp(levels))
         self.least = -min(float(low), *(float(np.quantile(part, 0.05)) for part in objects))
@@ -242,7 +243,7 @@ class _Search:
         padded = np.concatenate(((math.inf,), costs, (math.inf,)))
         at = np.flatnonzero((costs <= padded[:-2]) & (costs < padded[2:]) & np.isfinite(costs))
         found = []
-        for index in at[np.argsort(costs[at], kind="stable")][:_MOST_MINIMA]:
+        for index in at[np.argsort(costs[at], kind="stable")]:
             step = self._refined(int(index), errors)
             found.append((self._cost(step, errors), step))
         return sorted(found)

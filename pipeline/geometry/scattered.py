@@ -12,10 +12,11 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from pipeline.geometry.robust import FEWEST, MOST, MOST_READ
 from pipeline.records import DepthKind, DepthMap, Sampling, ScaleSource
 
-# Single returns fill less of the blocks that they lie in, and touch another return less often.
-_MOST_FILLED, _BLOCK_PX, _MOST_ADJACENT = 0.5, 49, 0.4
+# Single returns do not fill most of the blocks that they lie in, and touch another return less often.
+_BLOCK_PX, _MOST_ADJACENT = 49, 0.4
 # A return that was drawn as a square has this mean area at least, and sides of this length at most [px].
 _LEAST_AREA_PX, _LONGEST_SIDE_PX = 3.0, 16
 # Fewer groups of equal values are surfaces, not returns.
@@ -23,9 +24,8 @@ _FEWEST = 30
 # Returns of one line are this many times closer to each other than to those of other lines.
 _LINE_RATIO = 8.0
 _NEIGHBOURS = 9
-_SAMPLED = 4000
-# Fewest rows and columns from which an enlarged map is recognised, and its least factor.
-_FEWEST_COPIED, _LEAST_COPIES = 8, 1.5
+# Least factor of an enlarged map.
+_LEAST_COPIES = 1.5
 
 
 def depth_of_returns(values: np.ndarray, valid: np.ndarray, backend: str) -> DepthMap:
@@ -83,7 +83,7 @@ def copied_px(values: np.ndarray, valid: np.ndarray) -> tuple[float, float]:
         Factors of at least 1.5 along both axes, or (1, 1) where no such enlargement is recognised.
     """
     known = np.where(valid, values, 0)
-    if min(known.shape) < _FEWEST_COPIED:
+    if min(known.shape) < FEWEST:
         return 1.0, 1.0
     starts = [_regular_starts(known, axis) for axis in (0, 1)]
     height_px, width_px = (
@@ -99,7 +99,7 @@ def _regular_starts(known: np.ndarray, axis: int) -> np.ndarray:
     everything = np.arange(known.shape[axis])
     differs = (np.diff(known, axis=axis) != 0).any(axis=1 - axis)
     starts = np.concatenate(([0], np.flatnonzero(differs) + 1))
-    if len(starts) < _FEWEST_COPIED:
+    if len(starts) < FEWEST:
         return everything
     runs = np.diff(starts)
     # A margin without depth is one long run.
@@ -109,7 +109,7 @@ def _regular_starts(known: np.ndarray, axis: int) -> np.ndarray:
 def _is_sparse(valid: np.ndarray) -> bool:
     filled = cv2.boxFilter(valid.astype(np.float32), -1, (_BLOCK_PX, _BLOCK_PX))[valid]
     touching = np.count_nonzero(valid[:, 1:] & valid[:, :-1]) + np.count_nonzero(valid[1:] & valid[:-1])
-    return float(np.median(filled)) < _MOST_FILLED and touching < 2 * _MOST_ADJACENT * filled.size
+    return float(np.median(filled)) < MOST and touching < 2 * _MOST_ADJACENT * filled.size
 
 
 def spacing_px(valid: np.ndarray) -> tuple[float, float]:
@@ -121,7 +121,7 @@ def spacing_px(valid: np.ndarray) -> tuple[float, float]:
     points = np.argwhere(valid)[:, ::-1].astype(np.float64)
     if len(points) < 2:
         return 1.0, 1.0
-    chosen = points[:: max(1, len(points) // _SAMPLED)]
+    chosen = points[:: max(1, len(points) // MOST_READ)]
     count = min(_NEIGHBOURS, len(points))
     area = np.pi * float(np.median(cKDTree(points).query(chosen, k=count)[0][:, -1])) ** 2 / count
     # Squeezed along x, the nearest neighbour is one of the same line; along y, one of the next.

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pipeline.geometry.backprojection import back_project_pixels
-from pipeline.geometry.floor import MOST_BELOW, floor_pixels
+from pipeline.geometry.candidates import SAME
+from pipeline.geometry.floor import LOWER, MOST_BELOW, floor_pixels
 from pipeline.geometry.known_lengths import (
     KnownLength,
     Pixels,
@@ -20,33 +21,26 @@ from pipeline.geometry.known_lengths import (
     straight_distance,
     z_distance,
 )
-from pipeline.geometry.planes import support_plane
+from pipeline.geometry.planes import LEVEL_SHARE, support_plane
+from pipeline.geometry.robust import CLEAR, MOST_COMPARED
 from pipeline.geometry.visibility import reach
 from pipeline.records import Anchor, AnchorKind, Origin, Region
 from pipeline.verify.rules.base import CannotMeasure
+from pipeline.verify.rules.extents import CENTRE_SHARE
 from pipeline.verify.rules.object_view import ObjectView, object_views
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.view import LEAST_NOISE, FrameView
 
-# Most points of an object; a nearest distance is searched again for every shift.
-_MOST_POINTS, _MOST_NEAREST = 600, 250
-# How far a centre may lie behind the visible surface, as a share of the visible width.
-_BEHIND_SURFACE = 0.15
 # Difference of the visible extent of objects from the true one, as standard deviations [fraction]; without gravity a
 # height may be foreshortened, or include a visible top.
-_SIZE_ERRORS = {"width": 0.08, "height": 0.06, "depth": 0.1}
-_TILTED_ERROR = 0.2
+_SIZE_ERROR, _TILTED_ERROR = 0.1, 0.2
 # Most pixels of a frame in which a floor is searched.
 _MOST_SEARCHED = 6000
-# Pixels this far from the level surface still belong to it: in its own residuals, and as a share of its distance.
-_FLOOR_RESIDUALS, _FLOOR_SHARE = 3.0, 0.01
-# Most level surfaces examined; how far one must be below another as a factor; and its least share of the depth.
-_MOST_SURFACES, _LOWER, _LEAST_SURFACE = 3, 1.25, 0.05
 # A smooth error of depth also tilts a plane, which moves it by so much of that error.
 _TILT = 1.5
 # How much of the smooth error of affine kinds bends a floor, as its errors are smaller far away.
 _FLOOR_NOISE = 0.15
-# Errors of depth from place to place for which level surfaces are searched [fraction of z].
-_LEVEL_NOISE = (0.003, 0.06)
+# Largest error of depth from place to place for which level surfaces are searched [fraction of z].
+_LEVEL_NOISE = 0.06
 
 
 def read(anchor: Anchor, view: FrameView, named: Sequence[ObjectView]) -> KnownLength:
@@ -78,7 +72,7 @@ def read(anchor: Anchor, view: FrameView, named: Sequence[ObjectView]) -> KnownL
                         raise CannotMeasure(
                             "partly_visible", "needs_whole_or_nearest_anchor", label=item.label, side="centre"
                         )
-            objects = tuple(pixels(item, _MOST_NEAREST, _behind(item)) for item in named)
+            objects = tuple(pixels(item, _behind(item)) for item in named)
             return known(objects, nearest_distance if nearest else centre_distance)
         case AnchorKind.BETWEEN_PX:
             return known(_at_pixels(anchor, view), _point_distance)
@@ -93,13 +87,13 @@ def read(anchor: Anchor, view: FrameView, named: Sequence[ObjectView]) -> KnownL
     raise AssertionError(anchor.kind)
 
 
-def pixels(item: ObjectView, most: int = _MOST_POINTS, z_noise: float = 0.0) -> Pixels:
+def pixels(item: ObjectView, z_noise: float = 0.0) -> Pixels:
     """The pixels of an object.
 
     Raises:
         CannotMeasure: If too few of them have depth.
     """
-    rows, columns = item.pixels.core_px(most)
+    rows, columns = item.pixels.core_px(MOST_COMPARED)
     values = item.view.depth.values[rows, columns].astype(np.float64)
     return Pixels(_rays(item.view, rows, columns), values, item.depth_noise, z_noise)
 
@@ -128,7 +122,7 @@ def floor(view: FrameView) -> Pixels:
 
 
 def _level_noise(view: FrameView) -> float:
-    return min(max(view.noise.relative, _LEVEL_NOISE[0]), _LEVEL_NOISE[1])
+    return min(max(view.noise.relative, LEAST_NOISE), _LEVEL_NOISE)
 
 
 def _level(view: FrameView, rays: np.ndarray, values: np.ndarray) -> np.ndarray | None:
@@ -142,27 +136,27 @@ def _level(view: FrameView, rays: np.ndarray, values: np.ndarray) -> np.ndarray 
     x, y = (columns - view.camera.cx) / view.camera.fx, (rows - view.camera.cy) / view.camera.fy
     below = -(x * up[0] + y * up[1] + up[2]) * depth.values
     valid, lowest = depth.valid, None
-    for _ in range(_MOST_SURFACES):
+    while True:
         plane = support_plane(depth.values, valid, view.camera, up, relative_noise=_level_noise(view))
         if plane is None or plane.offset <= 0:
             break
-        if lowest is not None and plane.inlier_share * valid.sum() < _LEAST_SURFACE * depth.valid.sum():
+        if lowest is not None and plane.inlier_share * valid.sum() < LEVEL_SHARE * depth.valid.sum():
             break
         lowest = plane
-        valid = depth.valid & (below > _LOWER * plane.offset)
+        valid = depth.valid & (below > LOWER * plane.offset)
     if (
         lowest is None
-        or np.count_nonzero(depth.valid & (below > _LOWER * lowest.offset)) > MOST_BELOW * depth.valid.sum()
+        or np.count_nonzero(depth.valid & (below > LOWER * lowest.offset)) > MOST_BELOW * depth.valid.sum()
     ):
         return None
-    tolerance = max(_FLOOR_RESIDUALS * lowest.residual, _FLOOR_SHARE * lowest.offset)
+    tolerance = max(CLEAR * lowest.residual, SAME * lowest.offset)
     near: np.ndarray = np.abs(lowest.distances(rays * values[:, None])) <= tolerance
     return near
 
 
 def _size(item: ObjectView, side: str) -> tuple[tuple[Pixels, ...], Callable[[np.ndarray], float], float]:
     """Pixels, measure and error of an object's side: what the verifier measures, or without a shape its box's side."""
-    view, z, error = item.view, item.z, _SIZE_ERRORS[side]
+    view, z, error = item.view, item.z, _SIZE_ERROR
     if view.depth.kind.has_shape:
         found = item.extents
         part = found.of(side)
@@ -219,7 +213,7 @@ def _point_noise(item: ObjectView) -> float:
 
 def _behind(item: ObjectView) -> float:
     left, _, right, _ = item.box_px
-    return _BEHIND_SURFACE * (right - left) / item.view.camera.fx
+    return CENTRE_SHARE * (right - left) / item.view.camera.fx
 
 
 def _at_pixels(anchor: Anchor, view: FrameView) -> tuple[Pixels, ...]:

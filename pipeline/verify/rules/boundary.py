@@ -10,12 +10,11 @@ import numpy as np
 from pipeline.geometry.objects import dilate, order_coordinate
 from pipeline.geometry.occlusion import nearness
 from pipeline.geometry.visibility import open_boundary
+from pipeline.verify.rules.contours import TOUCHING_PX
 
 if TYPE_CHECKING:
     from pipeline.verify.rules.object_view import ObjectView
 
-# An object this close to the frame's border may continue beyond it [px].
-_BORDER_PX = 2
 # Fewer pixels at the frame's border cut nothing off.
 _CUT_PX = 3
 # What hides an object begins at least this much nearer: a share of z, or of the frame's range.
@@ -47,7 +46,7 @@ def is_cut_off(item: ObjectView) -> bool:
     """Whether an object reaches the border of the frame, beyond which it may be of any size."""
     found = item.pixels
     height, width = item.view.depth.shape
-    border = _BORDER_PX + item.eroded_px
+    border = TOUCHING_PX + item.eroded_px
     rows = np.arange(found.window.top, found.window.bottom)
     columns = np.arange(found.window.left, found.window.right)
     at_border = found.mask & (

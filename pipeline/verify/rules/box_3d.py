@@ -12,30 +12,26 @@ from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.geometry.boxes_3d import box_iou_3d, oriented_box, points_in_box, project_box, ray_intervals
 from pipeline.geometry.order import normal_cdf, probability_about, probability_within
 from pipeline.geometry.regions import boxes_iou
+from pipeline.geometry.robust import LITTLE, MOST_COMPARED, inner_range
 from pipeline.records import Box, Box3D, Claim, DepthKind, Point
 from pipeline.records.message import Message, message
 from pipeline.verify.rules.base import CannotMeasure, Finding, point
+from pipeline.verify.rules.contours import TOUCHING_PX
 from pipeline.verify.rules.object_view import ObjectView
+from pipeline.verify.rules.size import ENDS_NOISE
 
-# With this share of an object's pixels in the box's projection the probability is one half; the second number is the
-# width of the transition.
-_COVERED, _COVERED_ERROR = 0.65, 0.12
 # The exact box of a ball, turned by 45 degrees and seen from above, still overlaps the ball's own box by 0.4.
 _IOU, _IOU_ERROR = 0.25, 0.05
-# Boxes in space hold their objects, so their projections hold most of the objects' own boxes.
+# Boxes in space hold their objects, so their projections hold most of the objects' pixels and of their own boxes: with
+# this share of them the probability is one half; the second number is the width of the transition.
 _HELD, _HELD_ERROR = 0.62, 0.1
 # What is visible of a hidden object lies off the middle of its box by more than this share of a side.
 _OFF_MIDDLE = 0.2
 # Where this share of a side is visible along no axis, the size is not known.
 _SEEN_SHARE = 0.45
-# How far a box may lie beside its object, as a share of its half diagonal, before that counts as farther or nearer.
-_BESIDE_SHARE = 0.1
-# A 2D box that differs from the projection by less than this was not drawn by itself: a length and a share of a side.
-_SAME_PX, _SAME_SHARE = 2.0, 0.02
-# Rays that are compared.
-_MOST_RAYS = 800
-# Noise widens what is visible by this many of its standard deviations.
-_NOISE_RANGE = 2.0
+# A 2D box that differs from the projection by less than ``TOUCHING_PX`` and this share of a side was not drawn by
+# itself.
+_SAME_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -112,8 +108,8 @@ def _projection(item: ObjectView, box: Box3D) -> Iterator[_Check]:
     if found is not None:
         covered = float(np.isfinite(ray_intervals(_rays(item), box, _edge_m(item, box))[0]).mean())
         yield _Check(
-            normal_cdf((covered - _COVERED) / _COVERED_ERROR),
-            covered - _COVERED,
+            normal_cdf((covered - _HELD) / _HELD_ERROR),
+            covered - _HELD,
             message("box_covers", share=covered),
             "of its pixels",
             {"covered_share": covered},
@@ -155,13 +151,14 @@ def _held_share(inner: Box, outer: Box) -> float:
 def _is_same(first: Box, second: Box) -> bool:
     sides = (second[2] - second[0], second[3] - second[1]) * 2
     return all(
-        abs(one - other) <= _SAME_PX + _SAME_SHARE * side for one, other, side in zip(first, second, sides, strict=True)
+        abs(one - other) <= TOUCHING_PX + _SAME_SHARE * side
+        for one, other, side in zip(first, second, sides, strict=True)
     )
 
 
 def _rays(item: ObjectView) -> np.ndarray:
     """Directions with z = 1 through an object's pixels, float64 (N, 3)."""
-    rows, columns = item.pixels.core_px(_MOST_RAYS)
+    rows, columns = item.pixels.core_px(MOST_COMPARED)
     return back_project_pixels(columns, rows, np.ones(len(rows)), item.view.camera)
 
 
@@ -174,7 +171,7 @@ def _distance(item: ObjectView, box: Box3D, points: np.ndarray) -> _Check:
     """Whether the visible surface lies in the near half of the box, along the rays, within the tolerance."""
     view = item.view
     half_m = float(np.linalg.norm(box.size_m)) / 2
-    enter, leave = ray_intervals(points, box, max(_edge_m(item, box), _BESIDE_SHARE * half_m))
+    enter, leave = ray_intervals(points, box, max(_edge_m(item, box), LITTLE * half_m))
     hits = np.isfinite(enter)
     ranges = np.linalg.norm(points, axis=1)
     middle_m = float(np.median(ranges))
@@ -205,7 +202,7 @@ def _sizes(item: ObjectView, box: Box3D, points: np.ndarray) -> Iterator[_Check]
     Without a mask, parts of the floor are taken for the object, which would then be too large.
     """
     own = (points - box.center_m) @ box.rotation
-    low, high = np.percentile(own, (2, 98), axis=0)
+    low, high = inner_range(own)
     rays = points / np.linalg.norm(points, axis=1, keepdims=True)
     along = np.abs(rays @ box.rotation).mean(axis=0)
     view, noise = item.view, item.depth_noise
@@ -214,7 +211,7 @@ def _sizes(item: ObjectView, box: Box3D, points: np.ndarray) -> Iterator[_Check]
     for axis, name in enumerate("xyz"):
         extent_m, side_m = float(high[axis] - low[axis]), box.size_m[axis]
         sigma_m = math.hypot(relative * extent_m, float(blur_m[axis]))
-        slack_m = view.settings.tolerance * side_m + _NOISE_RANGE * float(blur_m[axis])
+        slack_m = view.settings.tolerance * side_m + ENDS_NOISE * float(blur_m[axis])
         yield _Check(
             probability_within(extent_m, sigma_m, -math.inf, side_m + slack_m),
             side_m + slack_m - extent_m,

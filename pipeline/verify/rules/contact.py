@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from pipeline.geometry.regions import boxes_gap
+from pipeline.geometry.robust import CLEAR
 from pipeline.records import Claim, DepthKind
 from pipeline.records.message import message
 from pipeline.verify.rules.base import Finding, point, some_pixels
@@ -15,10 +16,8 @@ from pipeline.verify.rules.gaps import gap_either_way
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.support import stacked
 
-# Steps are compared with this many standard deviations.
-_DEVIATIONS = 3.0
-# Steepness with which gaps and steps, as shares of the nearer one's width, are drawn into [0, 1].
-_GAP_STEEPNESS, _STEP_STEEPNESS = 3.0, 2.0
+# Steepness with which gaps, as shares of the nearer one's width or side, and steps are drawn into [0, 1].
+GAP_STEEPNESS, _STEP_STEEPNESS = 3.0, 2.0
 # The smallest steps along a contour.
 _SMALLEST = 0.1
 
@@ -84,13 +83,13 @@ def touching_cues(subject: ObjectView, other: ObjectView, met: Meeting | None, g
         "meets": 0.0,
         "flat": 0.0,
         "step": 1.0,
-        "gap": math.tanh(_GAP_STEEPNESS * gap / width),
-        "beside": math.tanh(_GAP_STEEPNESS * beside_px),
+        "gap": math.tanh(GAP_STEEPNESS * gap / width),
+        "beside": math.tanh(GAP_STEEPNESS * beside_px),
         "cut_off": float(subject.is_cut_off or other.is_cut_off),
     }
     if met is not None:
         steps = np.abs(met.contour.steps)
-        noise = _DEVIATIONS * met.noise * np.sqrt(met.contour.gains)
+        noise = CLEAR * met.noise * np.sqrt(met.contour.gains)
         step = float(np.quantile(steps, _SMALLEST)) * nearer.z / width
         cues |= {
             "meets": 1.0,

@@ -18,18 +18,15 @@ from pipeline.geometry.occlusion import (
     separate,
     shared_contour,
 )
+from pipeline.geometry.planes import LEVEL
 from pipeline.geometry.regions import boxes_gap
 from pipeline.verify.rules.view import FrameView
 
 if TYPE_CHECKING:
     from pipeline.verify.rules.object_view import ObjectView
 
-# Widest gap between the pixels of two objects that still touch [px].
-_GAP_PX = 2
-# A surface is level where the cosine of its normal to gravity is larger.
-_LEVEL = 0.9
-# The places read on both sides of a contour lie this many edges apart.
-_READ_APART = 2.0
+TOUCHING_PX = 2
+"""Pixels this close to each other, or to the border of a frame, touch [px]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +93,7 @@ def find_meeting(first: ObjectView, second: ObjectView) -> Meeting | None:
     """
     view, masks = first.view, [item.region.mask for item in (first, second) if item.region.mask is not None]
     both_masks = len(masks) == 2
-    gap_px = _GAP_PX
+    gap_px = TOUCHING_PX
     objects = first.pixels, second.pixels
     if boxes_gap(first.region.box_px, second.region.box_px) > 2 * view.edge_px + gap_px:
         return None
@@ -139,7 +136,7 @@ def _line(first: np.ndarray, second: np.ndarray, gap_px: int, corner: tuple[int,
 
 def _drift(view: FrameView) -> float:
     """How much the smooth error changes between the places that are read on both sides, as a share of itself."""
-    apart = _READ_APART * (view.edge_px + 1) / max(view.depth.shape)
+    apart = 2 * (view.edge_px + 1) / max(view.depth.shape)
     return math.sqrt(max(2 - 2 * view.noise.correlation(apart), 0.0)) if view.noise.place_share > 0 else 0.0
 
 
@@ -158,5 +155,5 @@ def _level(planes: np.ndarray, pixels: np.ndarray, view: FrameView) -> np.ndarra
         axis=1,
     )
     cosines = np.abs(normals @ view.up.direction) / np.maximum(np.linalg.norm(normals, axis=1), 1e-12)
-    level: np.ndarray = cosines > _LEVEL
+    level: np.ndarray = cosines > LEVEL
     return level

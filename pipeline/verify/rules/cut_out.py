@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from pipeline.geometry.background import ring_window, surroundings
-from pipeline.geometry.candidates import LEAST_SHARE, Patch, surface_cues, surfaces
+from pipeline.geometry.candidates import GAP, LEAST_SHARE, NEIGHBOUR_SPACINGS, Patch, surface_cues, surfaces
 from pipeline.geometry.objects import (
     ObjectPixels,
     object_of,
@@ -23,6 +23,7 @@ from pipeline.geometry.objects import (
 )
 from pipeline.geometry.occlusion import nearness
 from pipeline.geometry.regions import Window, box_window, boxes_gap, boxes_iou, mask_box
+from pipeline.geometry.robust import LITTLE
 from pipeline.records import Box, Origin, Region
 from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.view import FrameView
@@ -33,26 +34,8 @@ SAME_IOU = 0.7
 """Two boxes of one label that overlap more than this show the same object."""
 # A pixel lies on a plane around its box within this many deviations of the pixels plus this share of z or of the range.
 _ON_PLANE, _LEAST_ON_PLANE = 2.0, 0.002
-# Where less of a box than this lies off the planes around it, the object is one of them.
-_LEAST_OBJECT = 0.08
-# Remaining parts that are smaller than this share of the largest one are remains of the planes.
-_SMALL_PART = 0.15
-# Depth farther than this from the rest of an object is not its own: a share of z, or of the frame's range.
-_STRAY = 0.03
-# Neighbouring pixels that differ by more than this share of z, or of the range, in the median show no surface.
-_NOISE = 0.08
-# Boxes that overlap less than this stand beside each other.
-_BESIDE_IOU = 0.05
-# Where neighbours leave less than this share of a ring, the whole ring is used.
-_LEAST_RING = 0.15
-# A box holds another where it is this many times larger and this share of the other lies within.
-_MUCH_LARGER, _WITHIN = 2.5, 0.85
-
-
-# Where less of a region than this has dense depth, its object is likely what has none: too near, black or shiny.
-_LEAST_KNOWN = 0.1
-# The ring around a box reaches over at least so many spacings of scattered returns.
-_RING_SPACINGS = 2.0
+# A box holds another where it is this many times larger and little of the other lies outside.
+_MUCH_LARGER = 2.5
 
 
 class Candidate(NamedTuple):
@@ -190,7 +173,7 @@ class CutOut:
         around, spacing_px = ring_window(window, depth.shape), None
         if depth.sampling.is_scattered:
             spacing_px = depth.sampling.width_px, depth.sampling.height_px
-            around = around.union(window.grown(math.ceil(_RING_SPACINGS * max(spacing_px)), depth.shape))
+            around = around.union(window.grown(math.ceil(NEIGHBOUR_SPACINGS * max(spacing_px)), depth.shape))
         coordinate = order_coordinate(depth.values[around.slices], depth.kind)
         return Patch(coordinate, depth.valid[around.slices], window.within(around), self.view.spread, spacing_px)
 
@@ -201,7 +184,7 @@ class CutOut:
         return settings.min_returns if self.view.depth.sampling.is_scattered else settings.min_pixels
 
     def _object(self, mask: np.ndarray) -> ObjectPixels | None:
-        kept = without_strays(self.coordinate, mask, _STRAY * self.view.spread)
+        kept = without_strays(self.coordinate, mask, GAP * self.view.spread)
         return object_of(self.window, kept, self.coordinate, self.eroded_px)
 
     def _cut_out(self) -> ObjectPixels:
@@ -214,7 +197,7 @@ class CutOut:
             mask = region.mask[window.slices]
         valid = depth.valid[window.slices]
         known = valid if mask is None else valid[mask]
-        if known.any() and not depth.sampling.is_scattered and (share := float(known.mean())) < _LEAST_KNOWN:
+        if known.any() and not depth.sampling.is_scattered and (share := float(known.mean())) < LITTLE:
             raise CannotMeasure("little_depth", "needs_larger_view_or_depth", label=region.label, share=share)
         found = None
         if mask is None and depth.sampling.is_scattered:
@@ -229,7 +212,7 @@ class CutOut:
                 exclusive=self._exclusive(window) if mask is None else None,
                 edge_px=self.eroded_px,
                 min_share=settings.foreground_share,
-                stray=_STRAY * self.view.spread,
+                stray=GAP * self.view.spread,
             )
         if found is not None and self._is_noise(found):
             raise CannotMeasure("noisy_depth", "needs_less_noise", label=region.label)
@@ -249,7 +232,7 @@ class CutOut:
         """The pixels of a box off the planes around it; all of them where hardly any would remain."""
         depth, errors = self.view.depth, self.view.errors
         around = ring_window(window, depth.shape)
-        if errors.spread <= 0 or not valid.any():
+        if errors.spread <= 0 or not valid.any() or self.region.is_point:
             return valid
         inside = self.coordinate[valid]
         level = float(np.median(inside[:: max(1, len(inside) // 500)]))
@@ -268,7 +251,7 @@ class CutOut:
             # Noise leaves specks of the planes, and makes holes in the object.
             left = valid & (cv2.boxFilter(left.astype(np.float32), -1, (5, 5)) > 0.5)
         left = _large_parts(left)
-        return left if np.count_nonzero(left) >= _LEAST_OBJECT * np.count_nonzero(valid) else valid
+        return left if np.count_nonzero(left) >= LITTLE * np.count_nonzero(valid) else valid
 
     def _ring_valid(self, around: Window) -> np.ndarray:
         """Where depth is known around a box, without neighbours of similar size, whose fronts may be in line."""
@@ -276,9 +259,9 @@ class CutOut:
         known = valid[around.slices].copy()
         for other in (self.regions[index] for index in self._others):
             is_similar = _area(other) <= _MUCH_LARGER * self.area_px
-            if is_similar and boxes_iou(other.box_px, self.region.box_px) < _BESIDE_IOU:
+            if is_similar and boxes_iou(other.box_px, self.region.box_px) < LEAST_SHARE:
                 known[box_window(other.box_px, valid.shape).within(around)] = False
-        return known if np.count_nonzero(known) >= _LEAST_RING * known.size else valid[around.slices]
+        return known if np.count_nonzero(known) >= LITTLE * known.size else valid[around.slices]
 
     def _exclusive(self, window: Window) -> np.ndarray:
         """Pixels of the window that lie in no rival's box, bool (h, w)."""
@@ -291,7 +274,7 @@ class CutOut:
         """Whether neighbouring pixels of an object differ too much for a surface."""
         both = found.core[:, 1:] & found.core[:, :-1]
         steps = np.abs(found.coordinate[:, 1:][both] - found.coordinate[:, :-1][both])
-        return steps.size > 0 and float(np.median(steps[:: max(1, len(steps) // 500)])) > _NOISE * self.view.spread
+        return steps.size > 0 and float(np.median(steps[:: max(1, len(steps) // 500)])) > LITTLE * self.view.spread
 
     def _is_small(self, valid: np.ndarray, count: int) -> bool:
         """Whether the region has too few pixels because of its area, rather than because of holes in its depth.
@@ -339,7 +322,7 @@ def _large_parts(mask: np.ndarray) -> np.ndarray:
         return mask
     areas = stats[:, cv2.CC_STAT_AREA]
     areas[0] = 0
-    kept: np.ndarray = (areas >= _SMALL_PART * areas.max())[labels] & mask
+    kept: np.ndarray = (areas >= LITTLE * areas.max())[labels] & mask
     return kept
 
 
@@ -362,7 +345,7 @@ def _holds(outer: Region, inner: Region) -> bool:
     width = min(right, inner.box_px[2]) - max(left, inner.box_px[0])
     height = min(bottom, inner.box_px[3]) - max(top, inner.box_px[1])
     area = _area(inner)
-    return _area(outer) > _MUCH_LARGER * area and max(width, 0.0) * max(height, 0.0) > _WITHIN * area
+    return _area(outer) > _MUCH_LARGER * area and max(width, 0.0) * max(height, 0.0) > (1 - LITTLE) * area
 
 
 def _area(region: Region) -> float:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from pipeline.geometry.robust import LITTLE
 from pipeline.records import Claim, Comparison
 from pipeline.records.error_budget import HALF_INTERVAL
 from pipeline.records.message import message
@@ -13,11 +14,10 @@ from pipeline.verify.rules.base import Finding, number_probability, point
 from pipeline.verify.rules.extents import box_gap
 from pipeline.verify.rules.gaps import gap_between
 from pipeline.verify.rules.object_view import ObjectView
+from pipeline.verify.rules.size import SHAPE_ERROR
 
 # The true gap is smaller than the visible one by this share of the logarithm that hidden parts could add, on average.
-_COVERED_SHARE, _LEAST_COVERED = 0.6, 0.12
-# Error of the nearest visible points even where nothing is hidden, as a share.
-_SHAPE_ERROR = 0.015
+_COVERED_SHARE = 0.6
 # Where boxes overlap, the gap may be as small as this share of the visible one.
 _LEAST_GAP = 0.3
 
@@ -35,7 +35,7 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView) -> Finding:
     between = gap.second - gap.first
     # Hidden backs and sides bring the two nearer, at most to the distance of their boxes.
     boxes_m = max(box_gap(subject, other), _LEAST_GAP * gap.visible)
-    covered = _COVERED_SHARE * max(math.log(max(gap.visible, 1e-6) / boxes_m), _LEAST_COVERED)
+    covered = _COVERED_SHARE * max(math.log(max(gap.visible, 1e-6) / boxes_m), LITTLE)
     nearest_sigma = math.hypot(scale, _depth_error(subject, other, between))
     centre_sigma = math.hypot(scale, _centre_error(subject, other))
     tolerance = view.settings.tolerance
@@ -97,7 +97,7 @@ def _depth_error(first: ObjectView, second: ObjectView, between: np.ndarray) -> 
     along = abs(float(between[2])) / length
     pair, common = first.pair_noise(second), min(first.depth_noise, second.depth_noise)
     edge_m = math.hypot(first.edge_error_px(0), second.edge_error_px(0)) * z / first.view.camera.fx
-    return math.hypot(_SHAPE_ERROR, max(along, 0.1) * pair * z / length, common, edge_m / length)
+    return math.hypot(SHAPE_ERROR, max(along, 0.1) * pair * z / length, common, edge_m / length)
 
 
 def _centre_error(subject: ObjectView, other: ObjectView) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.geometry.extents import thin
-from pipeline.geometry.objects import levels_of
+from pipeline.geometry.robust import LITTLE, MOST_READ, inner_range
 from pipeline.geometry.visibility import Reach, reach
 from pipeline.records.relations import Need
 
@@ -19,19 +19,17 @@ if TYPE_CHECKING:
 
 AXES = ("width", "height", "depth")
 """The names of the extents, in the order of the axes."""
-# The top of an object is this share of its height; it shows the depth where it reaches over this share of it.
-_TOP_SHARE, _TOP_REACH = 0.12, 0.7
-_THINNED = 2000
-_ALMOST_ALL = (0.01, 0.99)
+# The top of an object shows the depth where it reaches over this share of it.
+_TOP_REACH = 0.7
 # An object that shows less depth than this share of its width shows little more than its front.
 _SHALLOW = 0.5
 # Depth that is rougher than this from pixel to pixel is smoothed before its ends are read [share of z].
 _ROUGH = 0.0007
 # Assumed depth of an object that does not show its top, as a share of its width.
 _UNSEEN_DEPTH = 0.85
-# Errors of a centre as shares of the object's diagonal: along an axis that is seen whole, that is open, and along the
-# view with the top seen and with the front alone.
-_CLOSED_CENTRE, _OPEN_CENTRE, _TOP_CENTRE, _BACK_CENTRE = 0.012, 0.12, 0.04, 0.07
+# Errors of a centre as shares of the object's diagonal: along an axis that is seen whole, along the view with the top
+# seen and with the front alone, and along an axis that is open.
+_CLOSED_CENTRE, TOP_CENTRE, _BACK_CENTRE, CENTRE_SHARE = 0.012, 0.04, 0.07, 0.15
 # An object goes on beyond its last return by this share of the spacing on average, as beams have a width.
 _RETURN_BEYOND = 0.25
 # A foot may lie up to this share of the visible height below the lowest visible point.
@@ -120,11 +118,11 @@ def find_centre(item: ObjectView) -> Centre:
         lengths[2] = max(lengths[2], _UNSEEN_DEPTH * lengths[0])
     middles = np.array([part.low for part in parts]) + lengths / 2
     size = float(np.linalg.norm(lengths))
-    shares = [_OPEN_CENTRE if part.is_open else _CLOSED_CENTRE for part in parts]
+    shares = [CENTRE_SHARE if part.is_open else _CLOSED_CENTRE for part in parts]
     if found.along.high_open and not found.along.low_open:
         shares[2] = _BACK_CENTRE
     elif not found.along.is_open:
-        shares[2] = _TOP_CENTRE
+        shares[2] = TOP_CENTRE
     return Centre(axes @ middles, axes, np.array(shares) * size, size)
 
 
@@ -168,8 +166,8 @@ def _outline_filled(item: ObjectView) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 def _shows_its_top(coordinates: np.ndarray) -> bool:
     """Whether the highest part of the points (N, 3) across, up, along reaches over most of their depth."""
-    coordinates = thin(coordinates, _THINNED)
-    low, high = levels_of(coordinates[:, 1], _ALMOST_ALL)
-    top = coordinates[coordinates[:, 1] >= high - _TOP_SHARE * (high - low), 2]
-    near, far = levels_of(coordinates[:, 2], _ALMOST_ALL)
-    return bool(np.ptp(levels_of(top, _ALMOST_ALL)) >= _TOP_REACH * (far - near)) if len(top) > 2 else False
+    coordinates = thin(coordinates, MOST_READ)
+    low, high = inner_range(coordinates[:, 1])
+    top = coordinates[coordinates[:, 1] >= high - LITTLE * (high - low), 2]
+    near, far = inner_range(coordinates[:, 2])
+    return bool(np.ptp(inner_range(top)) >= _TOP_REACH * (far - near)) if len(top) > 2 else False

@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipeline.geometry.candidates import LEAST_SHARE
 from pipeline.geometry.extents import nearest_points
 from pipeline.geometry.objects import shared_pixels
 from pipeline.geometry.regions import boxes_gap
 from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.object_view import ObjectView
-
-# Two objects that share more of the smaller one's pixels are not told apart by depth.
-_SHARED = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +40,7 @@ def gap_between(first: ObjectView, second: ObjectView) -> Gap:
     """
     objects = first.pixels, second.pixels
     smaller = min(int(np.count_nonzero(item.mask)) for item in objects)
-    if shared_pixels(*objects) > _SHARED * smaller:
+    if shared_pixels(*objects) > LEAST_SHARE * smaller:
         raise CannotMeasure("not_separated", "needs_masks", first=first.label, second=second.label)
     near_first, near_second = nearest_points(first.points, second.points)
     visible = float(np.linalg.norm(near_first - near_second))

@@ -13,15 +13,15 @@ from itertools import combinations
 
 import numpy as np
 
-from pipeline.geometry.boxes_3d import oriented_box
+from pipeline.geometry.boxes_3d import TRIM_PERCENT, oriented_box
 from pipeline.geometry.merge import agreement, contradicts, merged, moved, relative_pose, seen_through
+from pipeline.geometry.planes import HELD_UP
 from pipeline.records import DepthKind
 from pipeline.verify.rules.base import CannotMeasure
+from pipeline.verify.rules.extents import CENTRE_SHARE, TOP_CENTRE
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.view import FrameView
 
-# How far a centre may lie from where points of one frame put it, as a share of the size; less from around.
-_CENTRE_SHARE, _CENTRE_SHARE_AROUND = 0.15, 0.04
 # How wrong camera poses may be against each other: place [m] and direction [rad].
 _POSE_SHIFT_M, _POSE_TURN_RAD = 0.005, 0.003
 AROUND_RAD = math.radians(80.0)
@@ -58,7 +58,7 @@ class MergedObject:
     @property
     def centre_share(self) -> float:
         """Doubt about its centre as a share of its size: its back may be unseen."""
-        return (1 - self.around) * _CENTRE_SHARE + self.around * _CENTRE_SHARE_AROUND
+        return (1 - self.around) * CENTRE_SHARE + self.around * TOP_CENTRE
 
     @property
     def missing_m(self) -> np.ndarray:
@@ -142,7 +142,7 @@ def extents_of(item: MergedObject, up: np.ndarray) -> dict[str, float]:
     across = np.cross(up, (0.0, 0.0, 1.0))
     across /= np.linalg.norm(across)
     coordinates = item.points @ np.stack((across, up, np.cross(up, across)), axis=1)
-    low, high = np.percentile(coordinates, (0.5, 99.5), axis=0)
+    low, high = np.percentile(coordinates, (TRIM_PERCENT, 100 - TRIM_PERCENT), axis=0)
     width, height, depth = high - low + item.missing_m[[0, 2, 1]]
     return {"width": float(width), "height": float(height), "depth": float(depth)}
 
@@ -155,7 +155,7 @@ def shared_up(views: Sequence[FrameView], reference: int) -> np.ndarray:
         default=None,
     )
     if best is None:
-        return np.array((0.0, -1.0, 0.0))
+        return HELD_UP
     found = views[best].up
     assert found is not None
     direction: np.ndarray = relative_pose(_pose(views[best]), _pose(views[reference]))[:3, :3] @ found.direction

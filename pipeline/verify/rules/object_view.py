@@ -22,8 +22,6 @@ from pipeline.verify.rules.extents import Centre, Extents, find_centre, find_ext
 from pipeline.verify.rules.support import Support, find_support
 from pipeline.verify.rules.view import FrameView
 
-# Most surfaces that an object is judged by.
-_MOST_ALTERNATIVES = 3
 # Number of neighbouring pixels of a depth map whose errors are correlated.
 _CORRELATED_PX = 9.0
 
@@ -75,7 +73,7 @@ class ObjectView:
         if cut.shows_only(self._found):
             return ((1.0, self),)
         every = cut.candidates(self._found, rival_objects(self._cut_outs, self.index))
-        kept = [item for item in every[:_MOST_ALTERNATIVES] if item.pixels is not None]
+        kept = [item for item in every if item.pixels is not None]
         if not kept:
             return ((1.0, self),)
         # Surfaces that are too small to be measured keep their share, which decides nothing.

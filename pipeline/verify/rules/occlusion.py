@@ -8,35 +8,39 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
+from pipeline.geometry.lengths import LEAST_SIGMA
 from pipeline.geometry.objects import dilate
-from pipeline.geometry.occlusion import Contour, hidden_share_bounds, nearer_beside, nearer_lead, separate
+from pipeline.geometry.occlusion import (
+    RISE,
+    Contour,
+    beside_px,
+    hidden_share_bounds,
+    nearer_beside,
+    nearer_lead,
+    separate,
+)
 from pipeline.geometry.outlines import filled_share, junction_lead, masks_gap
 from pipeline.geometry.regions import boxes_gap
+from pipeline.geometry.robust import CLEAR, GOOD_PART
 from pipeline.records import Claim
 from pipeline.records.message import message
 from pipeline.verify.rules.base import Finding, fraction_probability, some_pixels
+from pipeline.verify.rules.contact import GAP_STEEPNESS
+from pipeline.verify.rules.contours import TOUCHING_PX
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.support import stacked
 
-# Steepness with which cues that may grow without bound are drawn into [0, 1].
-_FILLED_STEEPNESS, _GAP_STEEPNESS = 1.5, 3.0
-# Width of the bands and radius of the discs that are read beside the other object: a share of the smaller one's side,
-# at least so many [px].
-_BESIDE_SHARE, _LEAST_BESIDE_PX = 0.12, 4
-# A contour of this length counts half, a much longer one in full: pixels, and a share of the smaller one's side.
-_HALF_PX, _HALF_SHARE = 4.0, 0.15
-# Two objects adjoin within this share of the smaller one's side and so many pixels.
-_ADJOINING_SHARE, _GAP_PX = 0.03, 2
+# Steepness with which the share that is filled is drawn into [0, 1].
+_FILLED_STEEPNESS = 1.5
 # Returns of two objects this many spacings apart are beside each other; a surface falls off by less than this share of
 # z over that distance.
 _BESIDE_SPACINGS, _SLANT = 3.0, 0.02
-_STEP_DEVIATIONS = 3.0
+# Two objects adjoin within this share of the smaller one's side and ``TOUCHING_PX``.
+_ADJOINING_SHARE = 0.03
 # Segmenter whose outlines follow edges of colour, and say little about the object's shape.
 _UNTRUSTED = "grabcut"
-# Both own more than this: two parts of the contour contradict each other.
-_CONTRADICTION = 0.35
-# Error of a hidden share's bounds: a share, and a part of the share.
-_SHARE_ERROR, _SHARE_PART = 0.004, 0.05
+# Error of a hidden share's bounds beyond ``LEAST_SIGMA``, as a part of the share.
+_SHARE_PART = 0.05
 
 
 def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) -> Finding:
@@ -136,15 +140,17 @@ def occlusion_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
     if len(masks) == 2:
         front, back = masks[0], masks[1] & ~masks[0]
     side_px = max(math.sqrt(min(np.count_nonzero(front), np.count_nonzero(back))), 1.0)
-    beside_px = max(_LEAST_BESIDE_PX, round(_BESIDE_SHARE * side_px))
+    # A contour that is twice as long as the bands beside it are wide counts half, a much longer one in full.
+    band_px = beside_px(side_px)
+    half_px = 2 * band_px
     cues = {"owned": 0.0, "opposed": 0.0, "step": 0.0, "nearer_around": 0.0}
     length_px, contradicts, contour_px = 0.0, False, np.empty((0, 2))
     met = first.meeting(second)
     if met is not None:
         contour, contour_px = _without_set_back(met.contour, first, second), met.contour_px
         owned = replace(met, contour=contour).ownership()
-        length_px, contradicts = contour.length_px, min(owned.first, owned.second) > _CONTRADICTION
-        weight = length_px / (length_px + _HALF_PX + _HALF_SHARE * side_px)
+        length_px, contradicts = contour.length_px, min(owned.first, owned.second) > GOOD_PART
+        weight = length_px / (length_px + half_px)
         cues = {
             "owned": weight * (owned.first + owned.standing),
             "opposed": weight * (owned.second + owned.carrying),
@@ -152,15 +158,15 @@ def occlusion_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
             "nearer_around": 2 * met.first_nearer - 1,
         }
     # Only what adjoins an object hides the part that its hull lacks.
-    adjoining_px = round(_ADJOINING_SHARE * side_px) + _GAP_PX
+    adjoining_px = round(_ADJOINING_SHARE * side_px) + TOUCHING_PX
     border_px = int(np.count_nonzero(dilate(front, adjoining_px) & back)) / adjoining_px
-    shape = border_px / (border_px + _HALF_PX + _HALF_SHARE * side_px)
+    shape = border_px / (border_px + half_px)
     cues |= {
-        "nearer_beside": nearer_beside(coordinate, own, others, beside_px, view.edge_px),
+        "nearer_beside": nearer_beside(coordinate, own, others, band_px, view.edge_px),
         "filled": shape * math.tanh(_FILLED_STEEPNESS * filled_share(front, back)),
         "opposed_filled": shape * math.tanh(_FILLED_STEEPNESS * filled_share(back, front)),
-        "junction": junction_lead(front, back, beside_px) if border_px else 0.0,
-        "gap": math.tanh(_GAP_STEEPNESS * masks_gap(front, back) / side_px),
+        "junction": junction_lead(front, back, band_px) if border_px else 0.0,
+        "gap": math.tanh(GAP_STEEPNESS * masks_gap(front, back) / side_px),
     }
     return OcclusionCues(cues, length_px, front, back, contradicts, contour_px)
 
@@ -171,7 +177,7 @@ def _without_set_back(contour: Contour, subject: ObjectView, other: ObjectView) 
     if carried == 0:
         return contour
     # The upper one is above; the lower one is nearer there.
-    set_back = (contour.rises * carried > 0.3) & (contour.steps * carried < 0)
+    set_back = (contour.rises * carried > RISE) & (contour.steps * carried < 0)
     return replace(contour, steps=np.where(set_back, 0.0, contour.steps), folds=np.where(set_back, 0.0, contour.folds))
 
 
@@ -188,7 +194,7 @@ def _scattered_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
         beside = distances < _BESIDE_SPACINGS
         count = int(np.count_nonzero(beside))
         steps = theirs[nearest[beside]] - its[beside]
-        least = _STEP_DEVIATIONS * first.pair_noise(second) + _SLANT * view.spread
+        least = CLEAR * first.pair_noise(second) + _SLANT * view.spread
         if count:
             cues["owned"], cues["opposed"] = float((steps > least).mean()), float((steps < -least).mean())
         cues["nearer_beside"] = nearer_lead(its, theirs)
@@ -197,7 +203,7 @@ def _scattered_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
             math.tanh(_FILLED_STEEPNESS * filled_share(*pair)) for pair in (areas, areas[::-1])
         )
     side_px = math.sqrt(min(_area(item) for item in (first, second)))
-    cues["gap"] = math.tanh(_GAP_STEEPNESS * gap_px / max(side_px, 1.0))
+    cues["gap"] = math.tanh(GAP_STEEPNESS * gap_px / max(side_px, 1.0))
     return OcclusionCues(cues, float(count), own, others)
 
 
@@ -209,7 +215,7 @@ def _area(item: ObjectView) -> float:
 def _with_share(claim: Claim, front: np.ndarray, back: np.ndarray, hides: Finding, tolerance: float) -> Finding:
     """Judge occlusion and hidden share together."""
     low, high = hidden_share_bounds(front, back)
-    fits, margin = fraction_probability(claim, low, high, _SHARE_ERROR + _SHARE_PART * low, tolerance)
+    fits, margin = fraction_probability(claim, low, high, LEAST_SIGMA + _SHARE_PART * low, tolerance)
     return Finding(
         min(hides.probability, fits),
         margin,

@@ -14,16 +14,17 @@ from pipeline.verify.rules.base import Finding, number_probability
 from pipeline.verify.rules.extents import AXES
 from pipeline.verify.rules.object_view import ObjectView
 
-# How far the visible extent of a whole object is from the true one, as a share: corners turned away, round sides.
-_SHAPE_ERROR = {"width": 0.022, "height": 0.02, "depth": 0.08}
+# How far the visible width or height of a whole object, and its depth, are from the true ones, as a share: corners
+# turned away, round sides.
+SHAPE_ERROR, _DEPTH_ERROR = 0.022, 0.08
 # Cutting an object out of a box adds or removes a little.
 _BOX_ERROR = 0.03
 # Weight of a difference between the width of a box and that of the object found in it.
 _UNFILLED = 0.5
 # The outermost points of a noisy surface lie this many deviations too far out.
-_ENDS_NOISE = 2.0
-# Where up is unknown, a top face counts as height: this share of the visible depth, at most this share of the height.
-_SLANT_SHARE, _MOST_SLANT = 0.5, 0.5
+ENDS_NOISE = 2.0
+# Where up is unknown, a top face counts as height: this share of the visible depth, or of the height if that is less.
+_SLANT_SHARE = 0.5
 # Hidden parts add this share of the other visible extents to one, on average.
 _HIDDEN_SHARE = 0.4
 # The back of an object adds this much to its depth even where its top is visible, on average: logarithm.
@@ -64,7 +65,7 @@ def measured(item: ObjectView, extent: str) -> Extent:
     # A smooth error of depth that changes over the object turns into length as far as the axis points at the camera.
     share = math.hypot(right - left, bottom - top) / max(view.depth.shape)
     uneven = math.sqrt(max(2 - 2 * view.noise.correlation(share), 0.0)) * item.depth_noise
-    rough = _ENDS_NOISE * item.pixel_noise
+    rough = ENDS_NOISE * item.pixel_noise
     leaked = abs(float(axes[2, axis])) * math.hypot(uneven, rough) * z / length
     # Where an object ends between its last sample and the next is not known.
     ends = math.sqrt(2 / 12) * float(np.hypot(*(item.sample_sides * axes[:2, axis]))) / length
@@ -76,7 +77,7 @@ def measured(item: ObjectView, extent: str) -> Extent:
         ends,
         edge,
         view.budget.length(view.depth, view.camera.source),
-        _SHAPE_ERROR[extent],
+        _DEPTH_ERROR if extent == "depth" else SHAPE_ERROR,
         _BOX_ERROR if item.region.mask is None else 0.0,
     ]
     if extent == "width" and item.region.mask is None:
@@ -88,7 +89,7 @@ def measured(item: ObjectView, extent: str) -> Extent:
         filled_px = min(rows[-1] - rows[0] + view.depth.sampling.height_px, side_px)
         parts.append(_UNFILLED * abs(math.log(max(filled_px, 1.0) / max(side_px, 1.0))))
     if not found.is_upright and extent != "width":
-        parts.append(min(_MOST_SLANT, _SLANT_SHARE * found.along.length / length))
+        parts.append(_SLANT_SHARE * min(1.0, found.along.length / length))
     elif view.up is not None and extent == "height":
         parts.append(view.up.error_rad * found.along.length / length)
     hidden = _BACK if extent == "depth" else 0.0

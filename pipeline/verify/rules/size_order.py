@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.special import ndtr
+from scipy.special import log_ndtr
 
+from pipeline.geometry.lengths import LEAST_SIGMA
+from pipeline.geometry.order import normal_cdf
 from pipeline.records import Claim
 from pipeline.records.message import message
 from pipeline.verify.rules.base import Finding
@@ -65,11 +66,19 @@ def _larger(first: _LogSize, second: _LogSize) -> float:
     """Probability that the first is larger, with normal errors and exponential hidden parts."""
     sigma = max(_COMMON * math.hypot(first.sigma, second.sigma), 1e-6)
     hidden_first, hidden_second = _HIDDEN * first.hidden, _HIDDEN * second.hidden
-    gap = first.log - second.log + hidden_first * _QUANTILES[:, None] - hidden_second * _QUANTILES[None, :]
-    return float(ndtr(gap / sigma).mean())
+    gap = first.log - second.log
+    # The difference of two exponential variables is one of them, with a probability that grows with its mean.
+    total = max(hidden_first + hidden_second, 1e-9)
+    longer, shorter = hidden_first * _tail(gap, sigma, hidden_first), hidden_second * _tail(-gap, sigma, hidden_second)
+    return min(max(normal_cdf(gap / sigma) + (longer - shorter) / total, 0.0), 1.0)
+
+
+def _tail(gap: float, sigma: float, mean: float) -> float:
+    """Probability that a normal variable around a gap is negative, and not so after adding an exponential one."""
+    if mean < LEAST_SIGMA:
+        return 0.0
+    return math.exp(gap / mean + sigma**2 / (2 * mean**2) + log_ndtr(-gap / sigma - sigma / mean))
 
 
 # Two sizes of one frame share part of their error, and hidden parts rarely turn an order around.
 _COMMON, _HIDDEN = 0.8, 0.55
-# Quantiles of the exponential distribution of mean 1.
-_QUANTILES = -np.log(1 - (np.arange(24) + 0.5) / 24)

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.geometry.objects import levels_of
+from pipeline.geometry.robust import LITTLE
 
 if TYPE_CHECKING:
     from pipeline.verify.rules.object_view import ObjectView
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
 # The foot of an object: what is within this share of its region's height from the lowest pixel.
 _FOOT_SHARE = 0.35
 _FEWEST_FOOT_PX = 4
-# A surface at the foot rises less than this, and lies above the lowest visible point by no more of the height.
-_LEVEL_SLOPE, _FOOT_SLACK = 0.25, 0.1
-# An end of an object is as high as another's within this share of the lower one's height.
-_STACK_SHARE = 0.15
+# A surface at the foot rises less than this.
+_LEVEL_SLOPE = 0.25
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def find_support(item: ObjectView) -> Support | None:
     slope = np.abs(heights - far @ view.up.direction) / np.maximum(along, 1e-9)
     low, high = float(own[len(own) // 100]), float(own[-1 - len(own) // 100])
     noise = 3 * item.pixel_noise * item.z
-    slack = _FOOT_SLACK * (high - low) + 2 * item.z / view.camera.fy + noise
+    slack = LITTLE * (high - low) + 2 * item.z / view.camera.fy + noise
     level = valid & (slope < _LEVEL_SLOPE + noise / np.maximum(along, 1e-9)) & (heights < low + slack)
     if np.count_nonzero(level) < _FEWEST_FOOT_PX:
         return None
@@ -92,7 +91,7 @@ def stacked(subject: ObjectView, other: ObjectView) -> int:
     (low, high), (other_low, other_high) = (
         (float(heights[len(heights) // 50]), float(heights[-len(heights) // 50 - 1])) for heights in (first, second)
     )
-    slack = _STACK_SHARE * min(high - low, other_high - other_low)
+    slack = LITTLE * min(high - low, other_high - other_low)
     slack += 3 * subject.pixel_noise * subject.z + 3 * subject.z / subject.view.camera.fy
     if abs(low - other_high) < slack and high > other_high:
         return 1

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pipeline.geometry.planes import Up, estimate_up
+from pipeline.geometry.planes import HELD_UP, MOST_TILT_DEG, Up, estimate_up
 from pipeline.records import DepthKind, DepthMap, Frame
 from pipeline.records.calibration import features_of
 from pipeline.records.camera import Camera
@@ -18,10 +18,8 @@ from pipeline.verify.own_samples import cells_of_returns
 from pipeline.verify.rules.base import CannotMeasure, Settings
 from pipeline.verify.rules.errors_of_depth import DepthErrors
 
-# Planes are told apart no finer than this share of z.
-_LEAST_NOISE = 0.005
-# With more tilt against the horizon, a wall could be mistaken for the floor [deg].
-_MOST_TILT_DEG = 47.0
+LEAST_NOISE = 0.005
+"""Planes are told apart no finer than this share of z."""
 # Scanners see streets, which fall to their sides by 2 to 4 %.
 _UNEVEN_RAD = 0.035
 # Wider edges than this leave nothing of most objects [px].
@@ -125,16 +123,16 @@ class FrameView:
         """Which way is up, where the depth has a shape and its surfaces tell."""
         if self._depth is None or not self.depth.kind.has_shape:
             return None
-        noise = max(self.errors.smooth(self.errors.middle), _LEAST_NOISE)
+        noise = max(self.errors.smooth(self.errors.middle), LEAST_NOISE)
         seen, uneven_rad = (self.depth.values, self.depth.valid, self.camera), 0.0
         if self.depth.sampling.is_scattered:
             seen, uneven_rad = cells_of_returns(self.camera, self.depth), _UNEVEN_RAD
-        return estimate_up(*seen, max_tilt_deg=_MOST_TILT_DEG, relative_noise=noise, uneven_rad=uneven_rad)
+        return estimate_up(*seen, max_tilt_deg=MOST_TILT_DEG, relative_noise=noise, uneven_rad=uneven_rad)
 
     @cached_property
     def axes(self) -> tuple[np.ndarray, bool]:
         """Unit vectors across, up and along the view as columns, float64 (3, 3), and whether up is gravity's."""
-        up = np.array((0.0, -1.0, 0.0)) if self.up is None else self.up.direction
+        up = HELD_UP if self.up is None else self.up.direction
         across = np.cross((0.0, 0.0, 1.0), up)
         across = across / np.linalg.norm(across)
         return np.stack((across, up, np.cross(up, across)), axis=1), self.up is not None
