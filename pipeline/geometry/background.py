@@ -82,7 +82,12 @@ def _best_plane(
     if not len(planes):
         return None, nothing
     allowed = tolerance * np.abs(values) if relative else np.full(len(values), tolerance)
-    fits = np.abs(planes @ points.T - values) < allowed
+    # Single precision, in place: large temporary arrays cost more than the arithmetic. Values about their mean keep it.
+    middle = values.mean()
+    off = (planes - (middle, 0.0, 0.0)).astype(np.float32) @ points.T.astype(np.float32)
+    off -= (values - middle).astype(np.float32)
+    np.abs(off, out=off)
+    fits = off < allowed.astype(np.float32)
     best = fits[int(np.argmax(fits.sum(axis=1)))]
     plane = None
     for _ in range(REFITS):

@@ -169,9 +169,11 @@ def _hypotheses(points: np.ndarray, normals: np.ndarray, seed: int) -> np.ndarra
     facing = -np.einsum("ij,ij->i", normals, points)
     local = np.flatnonzero(facing > 1e-3)
     local = rng.permutation(local)[:HYPOTHESES]
-    triples = points[rng.integers(len(points), size=(HYPOTHESES, 3))]
-    usable = np.abs(np.linalg.det(triples)) > 1e-6
-    through = np.linalg.solve(triples[usable], np.ones((np.count_nonzero(usable), 3, 1)))[..., 0]
+    first, second, third = np.moveaxis(points[rng.integers(len(points), size=(HYPOTHESES, 3))], 1, 0)
+    across = np.cross(second - first, third - first)
+    volume = np.einsum("ij,ij->i", first, across)
+    usable = np.abs(volume) > 1e-6
+    through = across[usable] / volume[usable, None]
     return np.concatenate((-normals[local] / facing[local, None], through, np.array([[0.0, 0.0, 1.0]])))
 
 
