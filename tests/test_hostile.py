@@ -17,7 +17,7 @@ from pipeline.api import load_config
 from pipeline.config.build import build_source
 from pipeline.records import Claim, Region, Status, from_json
 from pipeline.records.errors import ConfigError, RecordError
-from pipeline.records.noise import NoiseModel, NoiseModels
+from pipeline.records.noise import KINDS, NoiseModel, NoiseModels
 from pipeline.verify.rules.base import Settings
 from pipeline.verify.verifier import ErrorBudget, Verifier
 
@@ -83,9 +83,7 @@ def test_settings_outside_their_range_are_refused(key: str, value: float) -> Non
 
 def test_a_budget_of_zero_divides_by_nothing() -> None:
     zero = ErrorBudget(
-        noise=NoiseModels(
-            {name: NoiseModel() for name in ("sensor", "shape", "affine", "unknown_shape", "unknown_affine")}
-        ),
+        noise=NoiseModels({name: NoiseModel() for name in KINDS}),
         scale={"sensor": 0, "model": 0, "anchor": 0},
         focal={"given": 0, "exif": 0, "model": 0, "assumed": 0, "doubtful": 0},
         mask_px=0,

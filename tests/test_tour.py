@@ -57,5 +57,5 @@ def test_what_it_prints_is_what_its_text_says(executed: Any) -> None:
     text = "".join(output.text for output in outputs(executed) if output.get("name") == "stdout")
     assert "disparity_affine, which has no shape" in text
     assert "supported | " in text and "PointCloud with " in text
-    assert "54 of 54 decided claims" in text
+    assert "55 of 55 decided claims" in text
     assert "sample-2008 {" in text

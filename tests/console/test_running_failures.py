@@ -40,7 +40,7 @@ def in_a_copy(task: Callable[[], object]) -> str:
 def test_a_full_disk_fails_items_and_leaves_whole_lines_from_which_the_run_goes_on(tmp_path: Path) -> None:
     batch = Batch(tmp_path, 12, *LIGHT)
     batch.run("whole")
-    size = (tmp_path / "whole/run.json").stat().st_size + 2000
+    size = (tmp_path / "whole/run.json").stat().st_size + 500
     assert size < (tmp_path / "whole/results.jsonl").stat().st_size
 
     def run_on_a_small_disk() -> None:
@@ -50,7 +50,7 @@ def test_a_full_disk_fails_items_and_leaves_whole_lines_from_which_the_run_goes_
 
     in_a_copy(run_on_a_small_disk)
     done = batch.lines("out")
-    assert 0 < len(done) < 18 and done == batch.lines("whole")[: len(done)]
+    assert 0 < len(done) < len(batch.lines("whole")) and done == batch.lines("whole")[: len(done)]
     failures = batch.lines("out", "failures.jsonl")
     assert {failure["stage"] for failure in failures} == {"export"}
     assert all("Cannot write" in one["reason"] and "free some space" in one["reason"] for one in failures)
