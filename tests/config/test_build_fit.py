@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from pipeline.config.build_fit import build_sets
 from pipeline.evaluate.fit.run import FitSet
-from pipeline.records.errors import ConfigError
+from pipeline.records.errors import ConfigError, InputError
 
 
 def sets_of(files: dict[str, Path], **keys: Any) -> list[FitSet]:
@@ -36,7 +36,7 @@ def test_a_network_can_estimate_the_depth_of_a_set_with_or_without_one(tmp_path:
         (found,) = sets_of(given, depth="nano")
         (depth,) = found.cases[0].scene.depth
         assert (depth.backend, depth.kind) == ("nano", "disparity_affine")
-    with pytest.raises(Exception, match="nothing to fit on"):
+    with pytest.raises(InputError, match="nothing to fit on"):
         sets_of(files | {"path": bare})
 
 

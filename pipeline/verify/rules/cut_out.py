@@ -28,12 +28,12 @@ from pipeline.records import Box, Origin, Region
 from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.view import FrameView
 
-LEAST_PROBABILITY = 0.02
-"""Surfaces that are less likely to be the object are left out."""
 SAME_IOU = 0.7
 """Two boxes of one label that overlap more than this show the same object."""
 # A pixel lies on a plane around its box within this many deviations of the pixels plus this share of z or of the range.
 _ON_PLANE, _LEAST_ON_PLANE = 2.0, 0.002
+# Surfaces that are less likely to be the object are left out.
+_LEAST_PROBABILITY = 0.02
 # A box holds another where it is this many times larger and little of the other lies outside.
 _MUCH_LARGER = 2.5
 
@@ -129,7 +129,7 @@ class CutOut:
         shares = self.view.weights[model].shares(cues)
         found = []
         for mask, share, cue in zip(masks, shares, cues, strict=True):
-            if share < LEAST_PROBABILITY:
+            if share < _LEAST_PROBABILITY:
                 if np.count_nonzero(mask) >= self.fewest:
                     found.append(Candidate(None, float(share)))
                 continue

@@ -10,7 +10,8 @@ import numpy as np
 
 from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.geometry.extents import thin
-from pipeline.geometry.robust import LITTLE, MOST_READ, inner_range
+from pipeline.geometry.objects import levels_of
+from pipeline.geometry.robust import LITTLE, MOST_READ, STRAYS
 from pipeline.geometry.visibility import Reach, reach
 from pipeline.records.relations import Need
 
@@ -167,7 +168,8 @@ def _outline_filled(item: ObjectView) -> tuple[np.ndarray, np.ndarray, np.ndarra
 def _shows_its_top(coordinates: np.ndarray) -> bool:
     """Whether the highest part of the points (N, 3) across, up, along reaches over most of their depth."""
     coordinates = thin(coordinates, MOST_READ)
-    low, high = inner_range(coordinates[:, 1])
+    inner = (STRAYS, 1 - STRAYS)
+    low, high = levels_of(coordinates[:, 1], inner)
     top = coordinates[coordinates[:, 1] >= high - LITTLE * (high - low), 2]
-    near, far = inner_range(coordinates[:, 2])
-    return bool(np.ptp(inner_range(top)) >= _TOP_REACH * (far - near)) if len(top) > 2 else False
+    near, far = levels_of(coordinates[:, 2], inner)
+    return bool(np.ptp(levels_of(top, inner)) >= _TOP_REACH * (far - near)) if len(top) > 2 else False
