@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.geometry.background import ring_window, surroundings
+from pipeline.geometry.background import _through, ring_window, surroundings
 from pipeline.geometry.regions import Window
 
 SHAPE = (120, 160)
@@ -116,3 +116,14 @@ def test_the_ring_is_a_share_of_the_box_within_the_image(window: Window, expecte
 
 def test_the_ring_of_a_large_box_is_bounded() -> None:
     assert ring_window(Window(500, 1500, 500, 1500), (2000, 2000)) == Window(476, 1524, 476, 1524)
+
+
+def test_hypotheses_are_the_planes_through_their_points_and_thin_triples_give_none() -> None:
+    plane = np.array((2.0, 0.03, -0.05))
+    rng = np.random.default_rng(0)
+    corners = np.concatenate((np.ones((40, 3, 1)), rng.uniform(-60, 60, (40, 3, 2))), axis=2)
+    found = _through(corners, corners @ plane)
+    np.testing.assert_allclose(found, np.broadcast_to(plane, (len(found), 3)), rtol=1e-6, atol=1e-8)
+    assert len(found) >= 35
+    in_line = np.array([[[1.0, 0, 0], [1, 5, 5], [1, 10, 10]]])
+    assert len(_through(in_line, in_line @ plane)) == 0

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import scenes
 from scipy.stats import spearmanr
+from verifiers import uncalibrated
 
 from pipeline.datasets.base import Case
+from pipeline.evaluate.fit.examples import examples_of
 from pipeline.evaluate.fit.variants import Variant, scanned, varied, weakly_predicted
 from pipeline.geometry.regions import boxes_iou
 from pipeline.geometry.scattered import spacing_px
@@ -27,10 +29,10 @@ def case() -> Case:
     return Case(replace(made, frames=frames, depth=(), regions=regions, claims=claims))
 
 
-def scanned_case() -> Case:
-    """The same with returns of a scanner, on every third row and second column."""
+def scanned_case(spacing_px: tuple[int, int] = (2, 3)) -> Case:
+    """The same with returns of a scanner, so far apart along x and y."""
     made = case()
-    depth = scanned(depth_of(made), (2, 3), np.random.default_rng(0))
+    depth = scanned(depth_of(made), spacing_px, np.random.default_rng(0))
     return replace(made, scene=replace(made.scene, frames=(replace(made.scene.frames[0], given_depth=depth),)))
 
 
@@ -63,6 +65,13 @@ def test_a_scan_with_fewer_lines_holds_returns_of_the_scan_on_lines_that_are_far
     # 1.33 degrees of this camera are 3.5 pixels in its middle.
     lines = np.flatnonzero(after.valid.any(axis=1))
     assert np.diff(lines).min() >= 3
+
+
+def test_masks_tell_which_returns_of_a_scan_are_the_object_s() -> None:
+    made = scanned_case((3, 4))
+    scene = made.scene.with_depth((depth_of(made),))
+    found = [one for one in examples_of(replace(made, scene=scene), uncalibrated()) if one.model == "surface_scattered"]
+    assert len(found) == len(scenes.OBJECTS)
 
 
 @pytest.mark.parametrize(
